@@ -1,0 +1,103 @@
+"""The commands.  ``dreamwall`` without one is the live show."""
+
+import json
+import logging
+import sys
+from argparse import Namespace
+from pathlib import Path
+from typing import Any
+
+from installation.errors import DreamwallError, SettingsError
+from installation.options import given, parse
+from installation.settings import Settings, load_settings
+
+REFUSED = 2  # exit code: something that was asked for cannot be had
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run one command; returns the exit code.  Every problem a person can mend is one line on stderr."""
+    options = parse(sys.argv[1:] if argv is None else argv)
+    logging.basicConfig(format="dreamwall: %(message)s", level=logging.WARNING)
+    try:
+        settings = load_settings(getattr(options, "config", None), given(options))
+        _writable(getattr(options, "report", None))
+        return {"run": _run, "rehearse": _rehearse, "still": _still, "fetch": _fetch, "devices": _devices}[options.command](
+            options, settings
+        )
+    except DreamwallError as error:
+        for line in str(error).splitlines():
+            print(f"dreamwall: {line}", file=sys.stderr)
+        return REFUSED
+    except KeyboardInterrupt:
+        return 130
+
+
+def _run(options: Namespace, settings: Settings) -> int:
+    from installation.rig import play
+
+    _write(options.report, play(settings, options.seconds, options.frames, _say))
+    return 0
+
+
+def _rehearse(options: Namespace, settings: Settings) -> int:
+    from installation.rehearsal import rehearse
+
+    report = rehearse(settings, options, _say)
+    _write(options.report, report)
+    return 0
+
+
+def _still(options: Namespace, settings: Settings) -> int:
+    from installation.still import still
+
+    still(options.picture, options.out, settings, frames=options.frames, reference=options.reference, say=_say)
+    return 0
+
+
+def _fetch(options: Namespace, settings: Settings) -> int:  # noqa: ARG001 (every command is called alike)
+    from models.fetch import fetch
+    from models.weights import NetworkError, listing
+
+    if options.name is None:
+        print("\n".join(listing()))
+        return 0
+    try:
+        print(fetch(options.name))
+    except NetworkError as error:
+        raise SettingsError(str(error)) from error
+    return 0
+
+
+def _devices(options: Namespace, settings: Settings) -> int:  # noqa: ARG001
+    from installation.devices import lines
+
+    print("\n".join(lines()))
+    return 0
+
+
+def _say(line: str) -> None:
+    print(f"dreamwall: {line}", file=sys.stderr, flush=True)
+
+
+def _writable(report: Path | None) -> None:
+    """A report that cannot be written is refused before the show, not after it."""
+    if report is None:
+        return
+    try:
+        report.parent.mkdir(parents=True, exist_ok=True)
+        report.open("a").close()
+    except OSError as error:
+        raise SettingsError(f"--report: {report} cannot be written: {error.strerror}") from error
+
+
+def _write(report: Path | None, figures: dict[str, Any]) -> None:
+    if report is None:
+        return
+    names = ("network", "layers", "size", "steps", "engine", "camera_fps", "dream_fps", "screen_fps", "screen_interval_ms",
+             "latency_refreshes", "depth", "cling", "drops", "events", "sha256")  # fmt: skip
+    whole = {name: figures.get(name) for name in names} | figures
+    report.write_text(json.dumps(whole, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

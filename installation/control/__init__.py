@@ -1,0 +1,1 @@
+"""Hands on the board: keys here, others later."""

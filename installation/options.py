@@ -1,0 +1,160 @@
+"""The command line: options are made from the settings' own declarations, so that help, file and checks never differ."""
+
+import argparse
+from pathlib import Path
+from types import UnionType
+from typing import Any, Literal, get_args, get_origin
+
+from annotated_types import Ge, Le
+from pydantic.fields import FieldInfo
+
+from installation.errors import SettingsError
+from installation.knobs import KNOBS
+from installation.settings import Settings
+
+COMMANDS = ("run", "rehearse", "still", "fetch", "devices")
+
+EPILOG = """examples:
+  dreamwall                                     the best there is, on the whole display
+  dreamwall --source rtsp://10.0.0.7/live       dream on a network camera
+  dreamwall --windowed --network inception_v3 --layers Mixed_5b,Mixed_6b
+  dreamwall rehearse --source walk.mp4 --out dream.mp4 --report dream.json
+  dreamwall still portrait.jpg dream.png --reference
+  dreamwall fetch inception_v3                  download a network trained on ImageNet
+
+Keys while it runs: F1 shows them all, Tab how it is doing, Ctrl+Q ends it.
+"""
+
+
+def parser() -> argparse.ArgumentParser:
+    """The whole command line."""
+    top = argparse.ArgumentParser(
+        prog="dreamwall",
+        description="A wall that dreams what its camera sees.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    top.add_argument("--version", action="version", version=_version())
+    commands = top.add_subparsers(dest="command", metavar="COMMAND")
+    run = _command(commands, "run", "the live show (what happens when no command is given)")
+    _settings(run, tuple(Settings.model_fields))
+    _length(run)
+    rehearse = _command(commands, "rehearse", "the same show offline, the same every time; writes a film and a report")
+    _settings(rehearse, ("source", "network", "layers", "size", "steps", "mirror", "rotate", "seed", "knobs"))
+    _length(rehearse)
+    rehearse.add_argument("--out", type=Path, metavar="FILE", help="a film (.mp4, .mkv), or a folder/ for PNG pictures")
+    rehearse.add_argument("--fps", type=_positive, default=30.0, help="refreshes a second of the show's clock (30)")
+    rehearse.add_argument("--dream-fps", type=_positive, help="dreamed frames a second, as on a slower machine (every frame)")
+    rehearse.add_argument("--depth", action="store_true", help="measure the dream against the reference dream; the source is one photograph")
+    still = _command(commands, "still", "dream on one photograph")
+    still.add_argument("picture", type=Path, metavar="IN", help="the photograph")
+    still.add_argument("out", type=Path, metavar="OUT", help="where the dream goes: .png, .jpg …")
+    _settings(still, ("network", "layers", "size", "steps", "knobs"))
+    still.add_argument("--frames", type=_count, default=48, help="how long to dream, in frames of the live show (48)")
+    still.add_argument(
+        "--reference", action="store_true", help="Google's 2015 notebook, exactly: one layer, 10 iterations at 4 octaves of 1.4, step 1.5, jitter 32"
+    )
+    fetch = _command(commands, "fetch", "download a network; shows its licence, resumes, checks the sum")
+    fetch.add_argument("name", nargs="?", help="which one; without a name they are listed")
+    _command(commands, "devices", "list cameras with their modes, and displays")
+    return top
+
+
+def parse(argv: list[str]) -> argparse.Namespace:
+    """Parse ``argv``; without a command it is ``run``."""
+    if not argv or (argv[0] not in COMMANDS and argv[0] not in {"-h", "--help", "--version"}):
+        argv = ["run", *argv]
+    return parser().parse_args(argv)
+
+
+def given(options: argparse.Namespace) -> dict[str, Any]:
+    """The settings that were named on the command line, as `load_settings` takes them."""
+    values = {n: v for n, v in vars(options).items() if n in Settings.model_fields and v is not None}
+    if "knobs" in values:
+        values["knobs"] = dict(_pair(text) for text in values["knobs"])
+    return values
+
+
+def _command(commands: Any, name: str, about: str) -> argparse.ArgumentParser:
+    made: argparse.ArgumentParser = commands.add_parser(name, help=about, description=about[0].upper() + about[1:] + ".", allow_abbrev=False)
+    return made
+
+
+def _length(to: argparse.ArgumentParser) -> None:
+    to.add_argument("--config", type=Path, metavar="FILE", help="settings from a TOML file; options go before it")
+    to.add_argument("--seconds", type=_positive, help="end after this long")
+    to.add_argument("--frames", type=_count, help="end after this many refreshes")
+    to.add_argument("--report", type=Path, metavar="FILE", help="write what was measured, as JSON")
+
+
+def _settings(to: argparse.ArgumentParser, names: tuple[str, ...]) -> None:
+    for name in names:
+        info = Settings.model_fields[name]
+        flag = "--" + name.replace("_", "-")
+        if name == "knobs":
+            about = f"{info.description}; {', '.join(KNOBS)}"
+            to.add_argument("--knob", dest="knobs", action="append", metavar="NAME=VALUE", help=about)
+        elif info.annotation is bool:
+            to.add_argument(flag, default=None, action=argparse.BooleanOptionalAction, help=_help(info))
+        else:
+            to.add_argument(flag, metavar=_metavar(info), help=_help(info))
+
+
+def _help(info: FieldInfo) -> str:
+    allowed = []
+    for limit in info.metadata:
+        if isinstance(limit, Ge):
+            allowed.append(f"from {limit.ge:g}")  # type: ignore[str-format]
+        elif isinstance(limit, Le):
+            allowed.append(f"to {limit.le:g}")  # type: ignore[str-format]
+    if get_origin(info.annotation) is Literal:
+        allowed.append(", ".join(map(str, get_args(info.annotation))))
+    shown = "" if info.default is None or isinstance(info.default, bool) else _shown(info.default)
+    notes = "; ".join(filter(None, (" ".join(allowed), shown and f"usually {shown}")))
+    return f"{info.description}" + (f" ({notes})" if notes else "")
+
+
+def _shown(value: Any) -> str:
+    return f"{value[0]}x{value[1]}" if isinstance(value, tuple) else str(value)
+
+
+def _metavar(info: FieldInfo) -> str:
+    kinds = get_args(info.annotation) if isinstance(info.annotation, UnionType) else (info.annotation,)
+    if any(kind in {int, float} for kind in kinds):
+        return "N"
+    return "WxH" if "WIDTHxHEIGHT" in (info.description or "") else "TEXT"
+
+
+def _pair(text: str) -> tuple[str, float]:
+    name, equals, value = text.partition("=")
+    try:
+        return name.strip(), float(value)
+    except ValueError:
+        raise SettingsError(f"--knob: {text!r} is not NAME=VALUE{'' if equals else ' (there is no =)'}") from None
+
+
+def _positive(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not 0 < value < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number above 0")
+    return value
+
+
+def _count(text: str) -> int:
+    value = int(text) if text.isdecimal() else 0
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1")
+    return value
+
+
+def _version() -> str:
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return f"dreamwall {version('dreamwall')}"
+    except PackageNotFoundError:
+        return "dreamwall (not installed)"

@@ -1,0 +1,158 @@
+"""The rig: from settings to a running line.  The only file that names concrete classes."""
+
+import os
+from collections.abc import Callable
+from typing import Any
+
+from installation.clock import WallClock
+from installation.compose import Placing
+from installation.control.keys import Keys
+from installation.errors import SettingsError, SinkError
+from installation.knobs import Board, Look
+from installation.parts import Screen
+from installation.settings import Settings
+from installation.show import Show
+from installation.sinks.page import Page
+from installation.sources.choose import source_from
+from installation.sources.clouds import Clouds
+from installation.sources.feed import Feed
+from installation.sources.understudy import Front
+from installation.stages.worker import Worker, WorkerSettings
+from installation.vitals import Vitals
+
+SOFTWARE_RATE = 30.0  # refreshes a second where the processor draws: more would be taken from the dream
+CARD_RATE = 60.0  # where a card draws but does not wait for the display
+
+
+def play(settings: Settings, seconds: float | None, refreshes: int | None, say: Callable[[str], None]) -> dict[str, Any]:
+    """The live show, until a person or the given length ends it; returns its report.
+
+    ``say`` is told, in one line each, what was taken and why.  Raises DreamwallError, before the picture begins or
+    within its first seconds, when something that was asked for by name cannot be had.
+    """
+    clock = WallClock()
+    vitals = Vitals(clock)
+    begun = clock.now()
+    feed = None
+    if settings.source != "clouds":
+        source = source_from(settings.source, clock, size=settings.camera_size, fps=settings.camera_fps, seed=settings.seed)
+        feed = Feed(source, clock, vitals.event)
+    front = Front(feed, Clouds(settings.seed), vitals.event)
+    screen = _screen(settings, vitals)
+    told = WorkerSettings(settings.network, settings.layers, settings.working_size, settings.steps)
+    worker = Worker(told, vitals.event)
+    keys = Keys(begin=settings.knobs, fullscreen=getattr(screen, "toggle_fullscreen", lambda: None))
+    announce = _Announce(worker, front, screen, settings, vitals, say)
+
+    def over() -> bool:
+        announce()
+        late = seconds is not None and clock.now() - begun >= seconds
+        done = refreshes is not None and vitals.refreshes >= refreshes
+        return late or done or keys.quit or worker.refused is not None
+
+    def hud(look: Look) -> list[str]:
+        if keys.overlay == "help":
+            return keys.help(look)
+        return [*announce.lines(), keys.hint(look)] if keys.overlay == "hud" else []
+
+    show = Show(
+        clock=clock,
+        board=Board(**settings.knobs),
+        camera=front,
+        dream=worker,
+        screen=screen,
+        vitals=vitals,
+        working_size=settings.working_size,
+        rate=_rate(settings, screen),
+        over=over,
+        hands=(keys,),
+        hud=hud,
+    )
+    try:
+        show.run()
+    except KeyboardInterrupt:
+        say("ended by Ctrl+C")
+    if worker.refused is not None:
+        raise SettingsError(worker.refused)
+    drops = {"camera": front.drops, **worker.dropped}
+    return {**vitals.report(), "drops": drops, "worker_restarts": worker.restarts, "cores": _cores(clock.now() - begun)}
+
+
+class _Announce:
+    """Says once what was taken and why, as it becomes known, and keeps the facts of the vitals."""
+
+    def __init__(
+        self, worker: Worker, front: Front, screen: Screen, settings: Settings, vitals: Vitals, say: Callable[[str], None]
+    ) -> None:
+        self._worker, self._front, self._screen, self._vitals, self._say = worker, front, screen, vitals, say
+        self._said: set[str] = set()
+        vitals.facts = {
+            "network": None,
+            "layers": settings.layers,
+            "size": list(settings.working_size),
+            "steps": settings.steps,
+            "engine": None,
+            "screen": screen.status,
+        }
+        self._once("screen", screen.status)
+
+    def __call__(self) -> None:
+        ready = self._worker.ready
+        if ready is not None and "network" not in self._said:
+            self._vitals.facts |= {name: ready[name] for name in ("network", "layers", "engine")}
+            self._once("network", f"{ready['choice']}; layers {ready['layers']}")
+            self._once("engine", ready["engine"])
+        self._vitals.facts |= {"source": self._front.on_air, "screen": self._screen.status}
+
+    def lines(self) -> list[str]:
+        """The HUD: a title, then a line for each thing an operator asks about, label and value with a tab between."""
+        now = self._vitals.now()
+        rates = f"camera {now['camera_fps']:g}   dream {now['dream_fps']:g}   screen {now['screen_fps']:g} a second"
+        last = now["events"][-1] if now["events"] else None
+        return [
+            "Dreamwall",
+            f"rates\t{rates}",
+            f"latency\t{now['latency_refreshes']} refreshes from camera to screen",
+            f"source\t{now.get('source', '')}",
+            f"network\t{now['network'] or 'loading'}, {now['size'][0]}x{now['size'][1]}, {now['steps']} steps",
+            f"layers\t{now['layers'] or ''}",
+            f"engine\t{now['engine'] or 'starting'}",
+            f"screen\t{now['screen']}",
+            "last event\t" + (f"{last['what']} (at {last['time']:.0f} s)" if last else "none"),
+        ]
+
+    def _once(self, what: str, line: str) -> None:
+        if what not in self._said:
+            self._said.add(what)
+            self._say(f"{what}: {line}")
+
+
+def _screen(settings: Settings, vitals: Vitals) -> Screen:
+    """A window on the display asked for, else the page."""
+    from installation.sinks.choose import open_screen
+
+    placing = Placing(mirror=settings.mirror, rotate=settings.rotate, cover=settings.fit == "cover")
+    try:
+        return open_screen(settings.display, windowed=settings.windowed, placing=placing, renderer=settings.renderer)
+    except SinkError as error:
+        if settings.display is not None or settings.renderer != "auto":
+            raise
+        return Page(port=settings.port, placing=placing, vitals=vitals.now)
+
+
+def _rate(settings: Settings, screen: Screen) -> float | None:
+    """Refreshes a second, or None where the screen waits for its display by itself."""
+    if settings.refresh is not None:
+        return settings.refresh
+    if getattr(screen, "vsync", False):
+        return None
+    return CARD_RATE if screen.status.startswith("OpenGL") else SOFTWARE_RATE
+
+
+def _cores(seconds: float) -> dict[str, float]:
+    """Processor cores in use on average: by the show itself, and by the dream and other children."""
+    spent = os.times()
+    return {
+        "show": round((spent.user + spent.system) / max(seconds, 1e-6), 2),
+        "dream": round((spent.children_user + spent.children_system) / max(seconds, 1e-6), 2),
+    }

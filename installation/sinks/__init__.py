@@ -1,0 +1,1 @@
+"""Where pictures go: a window, a web page, a film, a ledger."""

@@ -1,0 +1,78 @@
+"""Which ascent dreams: the network asked for, else a cached ImageNet one, else the one that ships with the project."""
+
+import copy
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+import models
+from installation.errors import SettingsError
+from installation.stages.recipe import Ladder, ladder_of
+from models.ascent import Ascent
+from models.network import Network
+
+SHIPPED = Path(models.__file__).parent / "leap.safetensors"
+
+# Stops of the layer knob where the user named none: every block that draws something of its own.
+USUAL_STOPS = {
+    "inception_v3": "Conv2d_2b_3x3,Conv2d_4a_3x3,Mixed_5b,Mixed_5c,Mixed_5d,Mixed_6a,Mixed_6b,Mixed_6c",
+    "googlenet": "conv2,conv3,inception3a,inception3b,inception4a,inception4b,inception4c,inception4d,inception4e",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Engine:
+    """An ascent ready to run, and how it came to be chosen.
+
+    ``judge``: the network itself, in float32, where there is one whose objective can be measured.
+    """
+
+    ascent: Ascent
+    ladder: Ladder
+    network: str
+    choice: str
+    judge: Network | None
+
+
+def open_engine(network: str | None, layers: str | None) -> Engine:
+    """Load the best there is.  ``network``: a known name or a path, or None.  ``layers``: see `ladder_of`, or None.
+
+    Raises SettingsError, one line, for a network or layer that was asked for and cannot be had.
+    """
+    from models.weights import NetworkError, find_cached, load_network
+
+    if network == "leap":
+        return _leap(layers, "leap, as asked for")
+    where: str | Path | None = network or find_cached()
+    if where is None:
+        return _leap(
+            layers, "leap, which ships with Dreamwall: no network named and none fetched (dreamwall fetch inception_v3)"
+        )
+    try:
+        found = load_network(where)
+    except NetworkError as error:
+        if network is not None:
+            raise SettingsError(str(error)) from error
+        return _leap(layers, f"leap, which ships with Dreamwall: {error}")
+    from models.ascent.eager import Eager, best_device, native_dtype
+
+    kept = [s for s in USUAL_STOPS.get(found.name, ",".join(found.layers)).split(",") if s in found.layers]
+    ladder = ladder_of(layers or ",".join(kept), found.layers)
+    used = ladder.layers(found.layers)
+    judge = found.truncated(used[-1])
+    ascent = Eager(copy.deepcopy(judge) if native_dtype(best_device()) != torch.float32 else judge, used)
+    reason = "as asked for" if network is not None else "from the cache"
+    return Engine(ascent, ladder, found.name, f"{found.name} from {where}, {reason}", judge)
+
+
+def _leap(layers: str | None, choice: str) -> Engine:
+    from models.leap import Leap
+
+    try:
+        ascent = Leap.load(SHIPPED)
+    except (OSError, ValueError) as error:
+        raise SettingsError(
+            f"the network that ships with Dreamwall cannot be read: {error}; install Dreamwall again"
+        ) from error
+    return Engine(ascent, ladder_of(layers or ",".join(ascent.layers), ascent.layers), "leap", choice, None)

@@ -1,0 +1,224 @@
+"""The dream worker: the dreaming in a process of its own.
+
+A CUDA fault, an out-of-memory or a hang poisons its process; it must not take the wall with it.  The show goes on with the
+camera, the last residual fades away, and a new worker is begun.  Nothing here ever waits for the worker.
+"""
+
+import contextlib
+import multiprocessing
+import os
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import astuple, dataclass, fields
+from multiprocessing.connection import Connection
+from multiprocessing.process import BaseProcess
+from typing import Any, Self
+
+import numpy as np
+
+from installation.frame import Frame, Residual, fit
+from installation.knobs import SWITCHES, Look
+from installation.stages.flow import FLOW_BOX
+from installation.stages.shared import SharedLatest
+
+HANG = 1.5  # seconds without a heartbeat, beyond three times the usual time of a frame, after which a worker is hung
+START = 90.0  # seconds a worker may take to load its network and dream its first frame
+BACKOFF = (0.0, 0.5, 1.0, 2.0)  # seconds before the next try after workers that died young; the last one repeats
+YOUNG = 10.0  # a worker that lived longer than this is begun again at once
+IDLE = (
+    0.002  # seconds between looks into an empty mailbox: a pipe to wake it by could be left locked by a killed process
+)
+_LOOK = len(fields(Look))
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerSettings:
+    """What a worker is told once."""
+
+    network: str | None
+    layers: str | None
+    size: tuple[int, int]  # the largest (width, height) of a frame at working size
+    steps: int
+
+
+class Worker:
+    """A `Dream` in another process, kept alive."""
+
+    def __init__(self, settings: WorkerSettings, event: Callable[[str], None]) -> None:
+        """``event`` is told, in one line, whatever the operator should know."""
+        self._settings, self._event = settings, event
+        # A server that has imported torch already forks a worker in a tenth of a second, where importing takes seconds:
+        # that is the difference between a dream that stumbles and one that is gone.  The server itself never computes.
+        kind = "forkserver" if "forkserver" in multiprocessing.get_all_start_methods() else "spawn"
+        self._context: Any = multiprocessing.get_context(kind)
+        if kind == "forkserver":
+            self._context.set_forkserver_preload(["installation.stages.worker_main"])
+        width, height = settings.size
+        self._frames = SharedLatest(self._context, 4 + _LOOK, width * height * 3)
+        self._residuals = SharedLatest(self._context, 4, width * height * 3 * 2 + FLOW_BOX[0] * FLOW_BOX[1])
+        self._pulse = self._context.RawArray("d", 2)  # the last heartbeat; the longest usual time between two
+        self._process: BaseProcess | None = None
+        self._aside: threading.Thread | None = None
+        self._pipe: Connection | None = None
+        self._begun = self._next_try = 0.0
+        self._deaths_young = 0
+        self._closed = False
+        self.ready: dict[str, str] | None = None  # network, layers, engine, choice: known once a worker has loaded
+        self.refused: str | None = None  # why the very first worker could not begin, when settings are to blame
+        self.restarts = 0
+
+    def __enter__(self) -> Self:
+        self._closed = False
+        self._start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._closed:
+            return
+        self._closed = True
+        if self._aside is not None:
+            self._aside.join(5)
+        self._kill()
+        if self._aside is not None:
+            self._aside.join(5)
+
+    def offer(self, small: Frame, look: Look) -> None:
+        width, height = small.size
+        self._frames.put([float(small.index), small.time, width, height, *map(float, astuple(look))], small.pixels)
+
+    def newest(self) -> Residual | None:
+        self._tend()
+        taken = self._residuals.take()
+        if taken is None:
+            return None
+        (index, when, width, height, *_), message = taken
+        w, h = int(width), int(height)
+        cut = w * h * 3 * 2
+        gw, gh = fit((w, h), FLOW_BOX)
+        if message.size != cut + gw * gh:
+            return None
+        field = message[:cut].view(np.float16).reshape(h, w, 3).astype(np.float32)
+        return Residual(field, message[cut:].reshape(gh, gw), int(index), when)
+
+    @property
+    def dreamed(self) -> int:
+        """Residuals made so far, by all workers."""
+        return int(self._residuals._counts[0])
+
+    @property
+    def dropped(self) -> dict[str, int]:
+        """Frames and residuals replaced before they were taken."""
+        return {"to_dream": self._frames.dropped, "from_dream": self._residuals.dropped}
+
+    @property
+    def pid(self) -> int | None:
+        """The present worker's process id, if there is one."""
+        return self._process.pid if self._process is not None else None
+
+    # -- keeping it alive -------------------------------------------------------------------------------------------
+
+    def _start(self) -> None:
+        """Begin a worker, in a thread: the first start waits for the fork server to import torch."""
+        self._begun = time.monotonic()
+        self._pulse[0], self._pulse[1] = 0.0, 0.0
+        mine, theirs = self._context.Pipe(duplex=False)
+        from installation.stages.worker_main import run
+
+        process = self._context.Process(
+            target=run,
+            args=(self._settings, self._frames, self._residuals, self._pulse, theirs),
+            daemon=True,
+            name="dream",
+        )
+
+        def begin() -> None:
+            try:
+                process.start()
+            except OSError as error:
+                self._event(f"the dream worker cannot be started: {error}")
+                return
+            finally:
+                theirs.close()
+            self._pipe, self._process = mine, process
+
+        self._process = self._pipe = None
+        self._aside = threading.Thread(target=begin, name="start-dream", daemon=True)
+        self._aside.start()
+
+    def _tend(self) -> None:
+        """Hear what the worker has to say; begin a new one when it died or hangs.  Costs next to nothing."""
+        if self._closed or (self._aside is not None and self._aside.is_alive()):
+            return
+        self._listen()
+        now = time.monotonic()
+        if self._process is None:
+            if now >= self._next_try:
+                self.restarts += 1
+                self._start()
+            return
+        problem = self._problem(now)
+        if problem is None:
+            return
+        self._kill()
+        if self.refused is not None:
+            self._next_try = float("inf")
+            return
+        self._deaths_young = self._deaths_young + 1 if now - self._begun < YOUNG else 0
+        wait = BACKOFF[min(self._deaths_young, len(BACKOFF) - 1)]
+        self._next_try = now + wait
+        self._event(f"the dream worker {problem}; a new one begins, the camera goes on")
+
+    def _problem(self, now: float) -> str | None:
+        assert self._process is not None
+        if not self._process.is_alive():
+            code = self._process.exitcode
+            return f"was killed by signal {-code}" if code is not None and code < 0 else f"ended with code {code}"
+        beat, usual = self._pulse
+        if beat and now - beat > HANG + 3 * usual:
+            return f"has not moved for {now - beat:.1f} s"
+        if not beat and now - self._begun > START:
+            return f"did not begin within {START:.0f} s"
+        return None
+
+    def _listen(self) -> None:
+        with contextlib.suppress(EOFError, OSError):
+            while self._pipe is not None and self._pipe.poll():
+                kind, what = self._pipe.recv()
+                if kind == "ready":
+                    first, self.ready = self.ready is None, what
+                    if not first:
+                        self._event(f"dreaming again: {what['engine']}")
+                elif kind == "refused" and self.ready is None:
+                    self.refused = what
+                else:
+                    self._event(what)
+
+    def _kill(self) -> None:
+        process, self._process = self._process, None
+        if process is not None:
+            process.kill()  # SIGKILL also ends a stopped one
+            # Giving its memory back takes a dead process tens of milliseconds: nothing the screen should wait for.
+            self._aside = threading.Thread(target=process.join, args=(5,), name="end-dream", daemon=True)
+            self._aside.start()
+        if self._pipe is not None:
+            self._listen()
+            self._pipe.close()
+            self._pipe = None
+
+
+def lower_priority(by: int) -> None:
+    """Let the screen go first where both want the processor."""
+    with contextlib.suppress(OSError, AttributeError):
+        os.nice(by)
+
+
+SWITCH_NAMES = tuple(SWITCHES)
+
+
+def look_of(numbers: list[float]) -> Look:
+    """The look that was sent as numbers."""
+    values: dict[str, Any] = {
+        f.name: bool(v) if f.name in SWITCH_NAMES else v for f, v in zip(fields(Look), numbers, strict=True)
+    }
+    return Look(**values)

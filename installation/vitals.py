@@ -1,0 +1,133 @@
+"""Vitals: rates, intervals, latencies, drops and events.  What the operator, the page and the report see."""
+
+import logging
+import threading
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from installation.clock import Clock
+
+log = logging.getLogger("dreamwall")
+
+WINDOW = 3.0  # seconds over which a rate is counted
+KEPT = 200_000  # intervals and latencies kept for the report: an hour at 60 Hz, so memory stays flat for months
+EVENTS = 1000  # events kept
+
+
+class Rate:
+    """How often something happened a second, of late and since the first time."""
+
+    def __init__(self) -> None:
+        self._times: deque[float] = deque(maxlen=1024)
+        self._first: float | None = None
+        self._last = 0.0
+        self._count = 0
+
+    def tick(self, now: float) -> None:
+        """It happened."""
+        self._first = now if self._first is None else self._first
+        self._last, self._count = now, self._count + 1
+        self._times.append(now)
+
+    def lately(self, now: float) -> float:
+        """Times a second over the last few seconds; 0 when it has stopped."""
+        recent = [t for t in self._times if now - t <= WINDOW]
+        return (len(recent) - 1) / (now - recent[0]) if len(recent) > 1 and now > recent[0] else 0.0
+
+    def overall(self) -> float | None:
+        """Times a second from the first to the last, None before the second."""
+        if self._first is None or self._count < 2 or self._last <= self._first:
+            return None
+        return (self._count - 1) / (self._last - self._first)
+
+
+@dataclass(slots=True)
+class Event:
+    """Something the operator should know; ``count`` times running, first at ``time`` seconds into the show."""
+
+    time: float
+    what: str
+    count: int = 1
+
+
+class Vitals:
+    """Filled by the show's thread, and events by any; read by anybody."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._begun = clock.now()
+        self._lock = threading.Lock()
+        self.camera, self.dream, self.screen = Rate(), Rate(), Rate()
+        self._intervals: deque[float] = deque(maxlen=KEPT)
+        self._latencies: deque[int] = deque(maxlen=KEPT)
+        self._events: deque[Event] = deque(maxlen=EVENTS)
+        self._last_refresh: float | None = None
+        self.refreshes = 0
+        self.facts: dict[str, Any] = {}  # what is set once or seldom: network, layers, engine, screen …
+
+    def event(self, what: str) -> None:
+        """Note something the operator should know; the same thing again and again stays one line with a count."""
+        with self._lock:
+            if self._events and self._events[-1].what == what:
+                self._events[-1].count += 1
+                return
+            self._events.append(Event(round(self._clock.now() - self._begun, 3), what))
+        log.warning("%s", what)
+
+    def refreshed(self, now: float) -> None:
+        """The screen has shown a picture."""
+        self.screen.tick(now)
+        if self._last_refresh is not None:
+            self._intervals.append(now - self._last_refresh)
+        self._last_refresh = now
+        self.refreshes += 1
+
+    def shown_after(self, refreshes: int) -> None:
+        """A new camera frame was shown at the ``refreshes``-th refresh after it was taken; 1 is the very next."""
+        self._latencies.append(refreshes)
+
+    def events(self) -> list[dict[str, Any]]:
+        """The events so far, as the report writes them."""
+        with self._lock:
+            return [{"time": e.time, "what": e.what} | ({"count": e.count} if e.count > 1 else {}) for e in self._events]
+
+    def now(self) -> dict[str, Any]:
+        """How the show is doing at this moment, for the HUD and the page."""
+        now = self._clock.now()
+        return {
+            "camera_fps": round(self.camera.lately(now), 1),
+            "dream_fps": round(self.dream.lately(now), 1),
+            "screen_fps": round(self.screen.lately(now), 1),
+            "latency_refreshes": self._latencies[-1] if self._latencies else None,
+            "uptime_s": round(now - self._begun, 1),
+            "events": self.events()[-20:],
+            **self.facts,
+        }
+
+    def report(self) -> dict[str, Any]:
+        """The whole show so far; a figure that was not measured is None."""
+        return {
+            "camera_fps": _rounded(self.camera.overall()),
+            "dream_fps": _rounded(self.dream.overall()),
+            "screen_fps": _rounded(self.screen.overall()),
+            "screen_interval_ms": _spread([1000 * i for i in self._intervals], ("median", "p95", "max")),
+            "latency_refreshes": _spread(list(self._latencies), ("median", "p95")),
+            "refreshes": self.refreshes,
+            "events": self.events(),
+            **self.facts,
+        }
+
+
+def _spread(values: Sequence[float], names: Sequence[str]) -> dict[str, float | None]:
+    if not values:
+        return dict.fromkeys(names)
+    at = {"median": 50, "p95": 95, "max": 100}
+    return {name: round(float(np.percentile(values, at[name])), 2) for name in names}
+
+
+def _rounded(value: float | None) -> float | None:
+    return None if value is None else round(value, 2)

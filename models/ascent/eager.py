@@ -1,0 +1,74 @@
+"""Eager ascent: autograd, as it comes.  The reference for every other engine, and the engine on CPUs.
+
+On CPUs the memory layout matters most: channels_last runs a step of Inception-v3 in about 60 % of the time that the default
+layout takes, and bfloat16 halves it again where the processor multiplies it natively.  Where it does not, bfloat16
+is emulated and was measured 25 times *slower*, so it is never assumed.
+"""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from models.network import Network
+from models.objective import seeds
+
+
+def best_device() -> torch.device:
+    """CUDA, else Apple's Metal, else the CPU."""
+    if torch.cuda.is_available():
+        return torch.device("cuda")
+    if torch.backends.mps.is_available():
+        return torch.device("mps")
+    return torch.device("cpu")
+
+
+def native_dtype(device: torch.device) -> torch.dtype:
+    """The smallest floating type that ``device`` computes with natively."""
+    if device.type in {"cuda", "mps"}:
+        return torch.float16
+    able = torch.cpu.get_capabilities()
+    return torch.bfloat16 if able.get("avx512_bf16") or able.get("amx_bf16") else torch.float32
+
+
+class Eager:
+    """Autograd over a frozen network.  Fills `models.ascent.Ascent`."""
+
+    reach = 1.0
+
+    def __init__(
+        self,
+        network: Network,
+        layers: Sequence[str],
+        *,
+        device: torch.device | None = None,
+        dtype: torch.dtype | None = None,
+    ) -> None:
+        """``layers``: taps, shallow to deep.  ``device``, ``dtype``: the best there is unless named."""
+        unknown = [name for name in layers if name not in network.layers]
+        if unknown or not layers:
+            raise ValueError(
+                f"{network.name} has no layer {', '.join(unknown) or '(none given)'}; it has {', '.join(network.layers)}"
+            )
+        self.device = device or best_device()
+        self.dtype = dtype or native_dtype(self.device)
+        self.layers = tuple(layers)
+        self._network = network.to(device=self.device, dtype=self.dtype, memory_format=torch.channels_last)
+        self.status = f"eager, {str(self.dtype).removeprefix('torch.')} on {self.device.type}" + _reason(
+            self.device, self.dtype
+        )
+
+    def gradient(self, image: Tensor, weights: Sequence[float]) -> Tensor:
+        used = [(name, weight) for name, weight in zip(self.layers, weights, strict=True) if weight > 0]
+        x = image.to(self.device, self.dtype).contiguous(memory_format=torch.channels_last).requires_grad_(True)
+        found = self._network.activations(x, [name for name, _ in used])
+        (gradient,) = torch.autograd.grad(found, x, seeds(found, [weight for _, weight in used]))
+        return gradient.float()
+
+
+def _reason(device: torch.device, dtype: torch.dtype) -> str:
+    if device.type == "cuda":
+        return ""
+    if dtype == torch.float32 and device.type == "cpu":
+        return ": no CUDA device, and this processor has no native bfloat16"
+    return ": no CUDA device"

@@ -1,0 +1,72 @@
+"""The dreamer: deepens a residual a little, once a frame.
+
+Google's dream takes one still picture through ten steps at each of four octaves.  A live one cannot pay for that in
+every frame, and need not: the residual is kept from frame to frame, so the octaves are taken *in turn over frames*,
+a step or two each, and the work adds up (the flow that carries the residual along is the caller's).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from models.ascent import Ascent
+from models.octaves import octave_sizes, resize
+
+# Steps of the R2 sequence (Roberts, 2018): a point set in the plane that stays evenly spread however far it has got.
+_R2 = (0.7548776662466927, 0.5698402909980532)
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """A dream in the network's own terms.
+
+    ``weights``: one per layer of the ascent, >= 0, not all zero.  ``step``: mean change of a step, in the network's
+    range [-1, 1].  ``steps``: steps a call.  ``octaves``: how many sizes, each 1.4 times smaller.
+    ``jitter``: pixels by which the picture is rolled, at most, so that the network's grid leaves no trace.
+    """
+
+    weights: Sequence[float]
+    step: float = 1.5 / 127.5
+    steps: int = 2
+    octaves: int = 3
+    jitter: int = 16
+
+
+class Dreamer:
+    """Octaves, jitter and steps over an `Ascent`.  Remembers only whose turn it is, never a picture."""
+
+    def __init__(self, ascent: Ascent) -> None:
+        self.ascent = ascent
+        self._turn = 0
+        self._roll = 0
+
+    def dream(self, base: Tensor, residual: Tensor, recipe: Recipe) -> Tensor:
+        """``residual`` deepened by ``recipe.steps`` steps at the octave whose turn it is.
+
+        ``base``: the picture, (1, 3, H, W) float32 RGB in [-1, 1].  ``residual``: the same shape; ``base + residual`` of the
+        result stays in [-1, 1].
+        """
+        sizes = octave_sizes(base.shape[-2], base.shape[-1], recipe.octaves)
+        size = sizes[self._turn % len(sizes)]
+        self._turn += 1
+        start = resize(base + residual, size)
+        picture = start
+        for _ in range(recipe.steps):
+            picture = self._step(picture, recipe)
+        residual = residual + resize(picture - start, (base.shape[-2], base.shape[-1]))
+        return (base + residual).clamp_(-1, 1) - base
+
+    def _step(self, picture: Tensor, recipe: Recipe) -> Tensor:
+        shift = self._jitter(recipe.jitter)
+        gradient = self.ascent.gradient(torch.roll(picture, shift, (2, 3)), recipe.weights)
+        # Dividing by the mean size, Google's way, makes a step mean the same for every layer, network and picture.
+        amount = recipe.step * self.ascent.reach / gradient.abs().mean().clamp_min(1e-12)
+        return picture + torch.roll(gradient * amount, (-shift[0], -shift[1]), (2, 3))
+
+    def _jitter(self, most: int) -> tuple[int, int]:
+        """The next roll, from a fixed sequence: random rolls flicker on video."""
+        self._roll += 1
+        y, x = (int((self._roll * r % 1.0) * (2 * most + 1)) - most for r in _R2)
+        return y, x
