@@ -95,15 +95,16 @@ def bands(x: Tensor) -> list[Tensor]:
     return [a - F.interpolate(b, a.shape[2:], mode="bilinear") for a, b in zip(levels, levels[1:], strict=False)]
 
 
-def lean(direction: Tensor, gradient: Tensor) -> Tensor:
-    """Mean cosine between two directions, band by band; the gradient's strong places are toned down, so that the dream spreads. (N,)"""
+def lean(direction: list[Tensor], gradient: Tensor) -> Tensor:
+    """Mean cosine between a direction, given in bands, and a gradient, grey and colour apart. (N,)
 
-    def tame(g: Tensor) -> Tensor:
-        local = F.avg_pool2d(g.pow(2).mean(1, keepdim=True), 17, 1, 8, count_include_pad=False).sqrt()
-        return g / (local + 0.3 * local.mean((1, 2, 3), keepdim=True) + 1e-12)
-
-    total = torch.zeros(len(direction))
-    for share, p, q in zip(LEAN_BANDS, bands(direction), bands(tame(gradient)), strict=True):
+    The gradient's strong places are toned down first, so that the dream spreads over the picture.
+    """
+    local = F.avg_pool2d(gradient.pow(2).mean(1, keepdim=True), 16, 8, count_include_pad=False).sqrt()
+    local = F.interpolate(local, gradient.shape[2:], mode="bilinear")
+    tame = gradient / (local + 0.3 * local.mean((1, 2, 3), keepdim=True) + 1e-12)
+    total = torch.zeros(len(gradient))
+    for share, p, q in zip(LEAN_BANDS, direction, bands(tame), strict=True):
         grey_p, grey_q = p.mean(1, keepdim=True), q.mean(1, keepdim=True)
         grey = F.cosine_similarity(grey_p.flatten(1), grey_q.flatten(1))
         colour = F.cosine_similarity((p - grey_p).flatten(1), (q - grey_q).flatten(1))
@@ -111,10 +112,10 @@ def lean(direction: Tensor, gradient: Tensor) -> Tensor:
     return total
 
 
-def tone(direction: Tensor, weights: Tensor) -> Tensor:
+def tone(direction: Tensor, split: list[Tensor], weights: Tensor) -> Tensor:
     """How unlike a true dream's the direction's shares of energy are, by scale, by colour and by place. (N,)"""
     kind = torch.tensor([0, 1, 2] + [2] * (weights.shape[1] - 3))
-    energy = torch.stack([b.pow(2).mean((1, 2, 3)) for b in bands(direction)], 1)
+    energy = torch.stack([b.pow(2).mean((1, 2, 3)) for b in split], 1)
     shares = energy / energy.sum(1, keepdim=True) + 1e-3
     scale = (shares.log() - (weights @ torch.tensor(DREAM_BANDS)[kind]).log()).pow(2).sum(1)
     colour = direction - direction.mean(1, keepdim=True)
@@ -147,7 +148,7 @@ class Pool:
         """Layer weights led by one layer; the deepest in use, so that the teacher runs no deeper than needed."""
         weights = torch.zeros(self.taps)
         weights[lead] = 1
-        if lead and self.rng.random() < 0.4:
+        if lead and self.rng.random() < 0.25:
             weights[int(self.rng.integers(lead))] = float(self.rng.uniform(0, 1.5))
         return weights / weights.sum()
 
@@ -230,12 +231,14 @@ def cast(direction: Tensor) -> Tensor:
     return F.avg_pool2d(direction, 40, 20).pow(2).mean((1, 2, 3)) / direction.pow(2).mean((1, 2, 3))
 
 
-def sameness(direction: Tensor, rng: np.random.Generator) -> Tensor:
-    """Correlation of each direction with its neighbour's in the batch, in place or shifted. Scalar."""
-    shift = (int(rng.integers(SIZE)), int(rng.integers(SIZE))) if rng.random() < 0.5 else (0, 0)
-    other = direction.roll(1, 0).roll(shift, (2, 3))
-    pairs = zip(bands(direction), bands(other), strict=True)
-    return torch.stack([F.cosine_similarity(a.flatten(1), b.flatten(1)).pow(2).mean() for a, b in pairs]).mean()
+def sameness(split: list[Tensor], rng: np.random.Generator) -> Tensor:
+    """Correlation of each direction, given in bands, with its neighbour's in the batch, in place or shifted. Scalar."""
+    there = rng.random(2) * (rng.random() < 0.5)
+    total = torch.zeros(())
+    for band in split[1:]:
+        other = band.roll(1, 0).roll([int(t * band.shape[2]) for t in there], (2, 3))
+        total = total + F.cosine_similarity(band.flatten(1), other.flatten(1)).pow(2).mean() / (len(split) - 1)
+    return total
 
 
 @torch.no_grad()
@@ -299,14 +302,12 @@ def train(args: argparse.Namespace, act: Act) -> None:
             judge.learn(undreamed)
         direction = net(picture, weights)
         change = normalised(direction) * STEP * float(np.exp(rng.uniform(np.log(1.5), np.log(5))))
-        loss = (
-            0.1 * tone(direction, weights).mean()
-            + 3 * F.relu(cast(direction) - 0.02).mean()
-            + 0.3 * sameness(direction, rng)
-        )
+        split = bands(direction)
+        toned, tint = tone(direction, split, weights), cast(direction)
+        loss = 0.1 * toned.mean() + 3 * F.relu(tint - 0.02).mean() + 0.3 * sameness(split, rng)
         leaning = own = kind = plain = torch.zeros(1)
         if leap_share < 1:
-            leaning = lean(direction, gradient)
+            leaning = lean(split, gradient)
             loss = loss - 3 * (1 - 0.7 * leap_share) * leaning.mean()
         if leap_share > 0:
             target = [a.lerp(b, args.anchor) for a, b in zip(before, undreamed, strict=True)]
@@ -324,7 +325,7 @@ def train(args: argparse.Namespace, act: Act) -> None:
                 depth,
                 *(
                     float(v.detach().mean())
-                    for v in (leaning, own, kind, plain, tone(direction, weights), cast(direction))
+                    for v in (leaning, own, kind, plain, toned, tint)
                 ),
                 float(pool.residual[depth][picks].std()),
             ]

@@ -79,3 +79,42 @@ class ScriptedSource:
                 continue
             self._clock.sleep(step)
             return None
+
+
+class FakeCapture:
+    """Stands in for `cv2.VideoCapture`: red pictures at 30 a second that all differ, until told otherwise.
+
+    ``there``: False is an unplugged camera.  ``frozen``: it repeats its last picture, as some do after the cable is
+    out.  ``dead``: reads fail at once.  Every read takes 1/30 s on ``clock``.
+    """
+
+    def __init__(self, clock: Clock, *, there: bool = True) -> None:
+        self._clock = clock
+        self.there, self.frozen, self.dead = there, False, False
+        self.asked: dict[int, float] = {}
+        self.released = 0
+        self._count = 0
+
+    def plug(self) -> None:
+        """Put the cable in."""
+        self.there = True
+
+    def isOpened(self) -> bool:
+        return self.there
+
+    def set(self, prop: int, value: float) -> bool:
+        self.asked[prop] = value
+        return True
+
+    def release(self) -> None:
+        self.released += 1
+
+    def read(self) -> tuple[bool, Pixels | None]:
+        if self.dead or not self.there:
+            return False, None
+        self._clock.sleep(1 / 30)
+        if not self.frozen:
+            self._count += 1
+        picture = plain(0, 0, 255)  # BGR, as OpenCV gives it
+        picture[0, :, 0] = self._count % 256
+        return True, picture

@@ -3,6 +3,7 @@
 import socket
 import threading
 import time
+from typing import Self
 
 import cv2
 import numpy as np
@@ -12,9 +13,10 @@ _HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: multipart/x-mixed-replace;boundary=wa
 
 
 def jpeg(number: int, colour: tuple[int, int, int], size: tuple[int, int] = (320, 240)) -> bytes:
-    """A picture of one RGB colour with a mark that moves, and its number in the first row as grey."""
+    """A picture of one RGB colour with a mark that moves, and its number, below 250, in its top rows as grey."""
     picture = np.empty((size[1], size[0], 3), np.uint8)
     picture[:] = colour[::-1]
+    picture[:16] = number
     left = number * 3 % (size[0] - 20)
     picture[100:120, left : left + 20] = 255
     return cv2.imencode(".jpg", picture)[1].tobytes()
@@ -24,19 +26,21 @@ class MjpegServer:
     """Serves ``http://127.0.0.1:port/cam`` to any number of viewers.
 
     ``stalled``: while set, it says nothing more but hangs up on nobody.  ``garbage``: sends noise instead.
+    ``sent``: the number of the picture that was sent last.
     Leaving closes every connection at once.
     """
 
     def __init__(self, port: int, colour: tuple[int, int, int] = (255, 0, 0), *, garbage: bool = False) -> None:
         self.url = f"http://127.0.0.1:{port}/cam"
         self.stalled = threading.Event()
+        self.sent = 0
         self._colour, self._garbage = colour, garbage
         self._door = socket.create_server(("127.0.0.1", port))
         self._door.settimeout(0.1)
         self._over = threading.Event()
         self._threads = [threading.Thread(target=self._serve, daemon=True)]
 
-    def __enter__(self) -> "MjpegServer":
+    def __enter__(self) -> Self:
         self._threads[0].start()
         return self
 
@@ -67,8 +71,9 @@ class MjpegServer:
                     number += 1
                     if self.stalled.is_set():
                         continue
-                    body = noise.bytes(3000) if self._garbage else jpeg(number, self._colour)
+                    body = noise.bytes(3000) if self._garbage else jpeg(min(number, 250), self._colour)
                     head = b"--wall\r\nContent-Type: image/jpeg\r\nContent-Length: %d\r\n\r\n" % len(body)
                     viewer.sendall((b"" if self._garbage else head) + body + b"\r\n")
+                    self.sent = number
             except OSError:
                 return

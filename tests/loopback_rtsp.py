@@ -6,6 +6,7 @@ import struct
 import threading
 import time
 from fractions import Fraction
+from typing import Self
 
 import av
 import numpy as np
@@ -51,7 +52,7 @@ class RtspServer:
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._serve, daemon=True)
 
-    def __enter__(self) -> "RtspServer":
+    def __enter__(self) -> Self:
         self._thread.start()
         return self
 
@@ -97,14 +98,18 @@ class RtspServer:
             while playing and sent < (time.monotonic() - begin) * FPS:
                 units = self._pictures[sent % len(self._pictures)]
                 for i, unit in enumerate(units):
-                    head = struct.pack(">BBHII", 0x80, 96 | (i == len(units) - 1) << 7, stamp & 0xFFFF, sent * 90000 // FPS, 7)
+                    head = struct.pack(
+                        ">BBHII", 0x80, 96 | (i == len(units) - 1) << 7, stamp & 0xFFFF, sent * 90000 // FPS, 7
+                    )
                     viewer.sendall(struct.pack(">cBH", b"$", 0, len(head) + len(unit)) + head + unit)
                     stamp += 1
                 sent += 1
 
     def _answer(self, request: str) -> bytes:
         verb = request.split(" ", 1)[0]
-        number = next((line.split(":")[1].strip() for line in request.splitlines() if line.lower().startswith("cseq")), "0")
+        number = next(
+            (line.split(":")[1].strip() for line in request.splitlines() if line.lower().startswith("cseq")), "0"
+        )
         lines, body = ["RTSP/1.0 200 OK", f"CSeq: {number}", "Session: 1"], ""
         if verb == "OPTIONS":
             lines.append("Public: OPTIONS, DESCRIBE, SETUP, PLAY, GET_PARAMETER, TEARDOWN")
@@ -113,7 +118,8 @@ class RtspServer:
         elif verb == "DESCRIBE":
             sets = ",".join(base64.b64encode(unit).decode() for unit in self._pictures[0] if unit[0] & 31 in (7, 8))
             body = (
-                "v=0\r\no=- 0 0 IN IP4 127.0.0.1\r\ns=wall\r\nt=0 0\r\nm=video 0 RTP/AVP 96\r\na=rtpmap:96 H264/90000\r\n"
+                "v=0\r\no=- 0 0 IN IP4 127.0.0.1\r\ns=wall\r\nt=0 0\r\n"
+                "m=video 0 RTP/AVP 96\r\na=rtpmap:96 H264/90000\r\n"
                 f"a=fmtp:96 packetization-mode=1;sprop-parameter-sets={sets}\r\na=control:0\r\n"
             )
             lines += [f"Content-Base: {self.url}/", "Content-Type: application/sdp"]

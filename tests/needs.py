@@ -6,6 +6,7 @@ so that nothing is left out there in silence.
 
 import os
 import shutil
+import socket
 
 import pytest
 
@@ -22,3 +23,10 @@ def lacking(what: str) -> None:
     if os.environ.get("FAIL_WITHOUT_TOOLS") == "1":
         pytest.fail(what)
     pytest.skip(what)
+
+
+def free_port() -> int:
+    """A port of the loopback that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])

@@ -104,13 +104,13 @@ class Keys:
                 self._press(event.key, event.mod, board)
 
     def help(self, look: Look | None = None) -> list[str]:
-        """What F1 shows: a title, every key, and every knob; with ``look`` also where each knob stands."""
+        """What F1 shows: a title, every key, every knob; with ``look`` where a knob stands, else how far it goes."""
         lines = ["Dreamwall"] + [f"{key.label}\t{key.help}" for key in KEYS]
         lines += ["Shift\twith a turn: ten times as far", ""]
         for name, knob in KNOBS.items():
             mark = "> " if name == self.chosen else ""
-            stands = "" if look is None else f"{reading(name, look)}   "
-            lines.append(f"{mark}{name}\t{stands}{knob.help}")
+            stands = f"{knob.low:g} to {knob.high:g} {knob.unit}" if look is None else reading(name, look)
+            lines.append(f"{mark}{name}\t{stands.rstrip()}\t{knob.help}")
         return lines
 
     def hint(self, look: Look) -> str:

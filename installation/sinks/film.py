@@ -24,6 +24,7 @@ from installation.veil import Veil
 CONTAINERS = {".mp4": "mp4", ".mkv": "matroska"}
 CODECS = ("libx264", "mpeg4")  # the second is in every FFmpeg
 QUALITY = {"libx264": {"crf": "17", "preset": "veryfast"}, "mpeg4": {"q": "3"}}
+BT709, TV = 1, 1  # FFmpeg's numbers for the colours of HD; untagged, players guess by the height of the picture
 
 
 class Film:
@@ -141,6 +142,7 @@ class Film:
         if self._stream is None:
             self._stream = self._open_stream(picture.shape[1], picture.shape[0])
         image = av.VideoFrame.from_ndarray(np.ascontiguousarray(picture), format="rgb24")
+        image = image.reformat(format="yuv420p", dst_colorspace=BT709, dst_color_range=TV)
         image.pts, image.time_base = self.shown, 1 / self._rate
         self._container.mux(self._stream.encode(image))
 
@@ -151,8 +153,10 @@ class Film:
             except UnknownCodecError:
                 continue
             stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
-            stream.thread_count = 1
-            stream.codec_context.flags |= av.codec.context.Flags.bitexact
+            codec = stream.codec_context
+            codec.thread_count = 1
+            codec.flags |= av.codec.context.Flags.bitexact
+            codec.colorspace, codec.color_primaries, codec.color_trc, codec.color_range = BT709, BT709, BT709, TV
             return stream
         raise SinkError(f"this FFmpeg has none of {', '.join(CODECS)}")
 

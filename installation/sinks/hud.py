@@ -1,8 +1,11 @@
 """The operator's overlay: what stands on it, drawn once and laid over the picture by either screen.
 
-Lines come from the show.  The first is the title; a tab in a line parts a name from its value, or a key from its help,
-and they are set in two columns.  An empty line is a small gap.
+Lines come from the show.  The first is the title; tabs in a line part a name from its value, or a key from its help,
+and these are set in columns.  An empty line is a gap, and where a long page breaks into columns.
 """
+
+from functools import lru_cache
+from itertools import groupby
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,14 +19,16 @@ TITLE = (255, 214, 140)
 NAME = (160, 170, 186)
 VALUE = (246, 246, 248)
 ROWS = 40  # lines of text that would fill the display from top to bottom
-LEAST_LETTERS = 13  # pixels; below this nobody reads anything
+LEAST_LETTERS = 13  # pixels; below this nobody reads anything, unless there is no room for more
 PATIENCE = 0.25  # seconds between two drawings while only the figures change
+
+Row = list[pygame.Surface]
 
 
 class Hud:
     """Draws lines to a panel and keeps it until they change, at most four times a second.
 
-    A panel of 20 lines takes 2 ms to draw, which is a tenth of a refresh; figures that race cannot be read anyway.
+    A panel of ten lines takes 3 ms to draw, which is a tenth of a refresh; figures that race cannot be read anyway.
     """
 
     def __init__(self, clock: Clock | None = None) -> None:
@@ -59,66 +64,74 @@ class Hud:
 
 
 def draw(lines: list[str], display: tuple[int, int]) -> pygame.Surface:
-    """A panel with ``lines``, no larger than the display, as a surface with straight alpha."""
+    """A panel with ``lines``, as a surface with straight alpha; smaller letters before it is wider than the wall."""
     if not pygame.font.get_init():
         pygame.font.init()
-    rows = ROWS
-    panel = _draw(lines, display, rows)
-    while panel.get_width() > display[0] * 0.96 and rows < ROWS * 2:  # smaller letters rather than cut ones
-        rows += 4
-        panel = _draw(lines, display, rows)
+    letters = max(LEAST_LETTERS, display[1] // ROWS)
+    panel = _draw(lines, display, letters)
+    wanted = display[0] * 0.96
+    if panel.get_width() > wanted:
+        panel = _draw(lines, display, int(letters * wanted / panel.get_width()))
     return panel
 
 
-def _draw(lines: list[str], display: tuple[int, int], rows: int) -> pygame.Surface:
-    letters = max(LEAST_LETTERS, display[1] // rows)
-    font = pygame.font.Font(None, round(letters * 1.25))
-    large = pygame.font.Font(None, round(letters * 1.75))
-    leading = round(letters * 1.32)
-    pad = letters
-    title = large.render(lines[0], antialias=True, color=TITLE)
-    cells = [[font.render(text, antialias=True, color=colour) for text, colour in _parts(line)] for line in lines[1:]]
-    room = max(1, int((display[1] * 0.92 - 3 * pad - title.get_height()) // leading))
-    stacks = _stacks(cells, room)
-    names = [max((row[0].get_width() for row in stack if len(row) > 1), default=0) for stack in stacks]
-    widths = [
-        max((name + letters + row[1].get_width() if len(row) > 1 else row[0].get_width()) for row in stack if row)
-        if any(stack)
-        else 0
-        for stack, name in zip(stacks, names, strict=True)
-    ]
-    gap = letters * 2
-    width = max(title.get_width(), sum(widths) + gap * (len(stacks) - 1)) + 2 * pad
-    tallest = max((_height(stack, leading) for stack in stacks), default=0)
-    height = 2 * pad + title.get_height() + (letters // 2 + tallest if cells else 0)
-    panel = pygame.Surface((width, min(height, display[1])), pygame.SRCALPHA)
+def _draw(lines: list[str], display: tuple[int, int], letters: int) -> pygame.Surface:
+    leading, gap = round(letters * 1.36), letters * 2
+    title = _text(lines[0], round(letters * 1.7), TITLE)
+    top = round(letters * 1.5) + title.get_height()
+    rows = [[_text(text, round(letters * 1.2), colour) for text, colour in _parts(line)] for line in lines[1:]]
+    stacks = _stacks(rows, room=max(1, (display[1] * 9 // 10 - top - letters) // leading))
+    tabs = [_tabs(stack, gap=letters) for stack in stacks]
+    width = 2 * letters + max(title.get_width(), sum(stops[-1] for stops in tabs) + gap * (len(stacks) - 1))
+    height = top + max((leading * len(stack) for stack in stacks), default=0) + letters
+    panel = pygame.Surface((width, height), pygame.SRCALPHA)
     pygame.draw.rect(panel, PANEL, panel.get_rect(), border_radius=letters // 2)
     pygame.draw.rect(panel, EDGE, panel.get_rect(), width=1, border_radius=letters // 2)
-    panel.blit(title, (pad, pad))
-    left, top = pad, pad + title.get_height() + letters // 2
-    for stack, name, across in zip(stacks, names, widths, strict=True):
-        y = top
-        for row in stack:
-            for place, cell in zip((left, left + name + letters), row, strict=False):
-                panel.blit(cell, (place, y))
-            y += leading if row else leading // 2
-        left += across + gap
+    panel.blit(title, (letters, letters))
+    left = letters
+    for stack, stops in zip(stacks, tabs, strict=True):
+        for down, row in enumerate(stack):
+            for stop, cell in zip(stops, row, strict=False):
+                panel.blit(cell, (left + stop, top + down * leading))
+        left += stops[-1] + gap
     return panel
+
+
+@lru_cache(512)
+def _text(text: str, size: int, colour: tuple[int, int, int]) -> pygame.Surface:
+    """One piece of text, drawn at twice its size and halved: the font's own hinting tears letters apart when small."""
+    large = pygame.font.Font(None, size * 2).render(text, antialias=True, color=colour)
+    return pygame.transform.smoothscale(large, (max(1, large.get_width() // 2), max(1, large.get_height() // 2)))
 
 
 def _parts(line: str) -> list[tuple[str, tuple[int, int, int]]]:
-    if not line.strip():
-        return []
-    name, tab, value = line.partition("\t")
-    return [(name, NAME), (value, VALUE)] if tab else [(line, VALUE)]
+    """Texts and colours of a line: the name dim, the rest bright; one text alone is bright."""
+    texts = line.split("\t") if line.strip() else []
+    return [(text, NAME if place == 0 and len(texts) > 1 else VALUE) for place, text in enumerate(texts)]
 
 
-def _stacks(cells: list[list[pygame.Surface]], room: int) -> list[list[list[pygame.Surface]]]:
-    """Columns of equal length, no longer than ``room`` rows."""
-    count = -(-len(cells) // room) or 1
-    each = -(-len(cells) // count) or 1
-    return [cells[start : start + each] for start in range(0, len(cells), each)]
+def _stacks(rows: list[Row], room: int) -> list[list[Row]]:
+    """Columns of at most ``room`` rows; what stands between two empty rows stays together where it can."""
+    if len(rows) <= room:
+        return [rows]
+    stacks: list[list[Row]] = [[]]
+    for empty, group in groupby(rows, key=lambda row: not row):
+        block = list(group)
+        if len(stacks[-1]) + len(block) > room and stacks[-1]:
+            stacks.append([])
+        if empty and not stacks[-1]:
+            continue
+        while len(block) > room:
+            stacks[-1], block = block[:room], block[room:]
+            stacks.append([])
+        stacks[-1] += block
+    return [stack[:-1] if not stack[-1] else stack for stack in stacks]
 
 
-def _height(stack: list[list[pygame.Surface]], leading: int) -> int:
-    return sum(leading if row else leading // 2 for row in stack)
+def _tabs(stack: list[Row], gap: int) -> list[int]:
+    """Where each column of a stack begins, and last the width of it all.  A row's last text may run on to the right."""
+    stops = [0]
+    for place in range(max((len(row) for row in stack), default=0) - 1):
+        stops.append(stops[-1] + gap + max(row[place].get_width() for row in stack if len(row) > place + 1))
+    ends = (stops[len(row) - 1] + row[-1].get_width() for row in stack if row)
+    return [*stops, max(ends, default=0)]

@@ -34,6 +34,7 @@ PORT = 8750
 TRIES = 21  # ports looked at, from the one asked for upwards
 PACE = 1 / 15  # seconds between two pictures of one watcher
 QUALITY = 85  # of the JPEGs
+SEND_BUFFER = 64 * 1024  # bytes the kernel holds for one watcher, about one picture
 STALE = 2.0  # seconds without a refresh after which /healthz says so
 OURS = {"127.0.0.1", "localhost", "::1"}
 BOUNDARY = "picture"
@@ -266,6 +267,8 @@ def _listen(port: int) -> socket.socket:
     for number in range(port, port + (TRIES if port else 1)):
         listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        # The kernel would hold megabytes of pictures for a watcher who is slow: a queue after all, and seconds old.
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
         try:
             listener.bind(("127.0.0.1", number))
             listener.listen(64)

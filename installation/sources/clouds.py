@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from installation.frame import Frame, Pixels
 from installation.sources.daylight import Light, light_at
-from installation.sources.vapour import Vapour, Window
+from installation.sources.vapour import Vapour, Window, vapour_of
 
 Map = NDArray[np.float32]
 
@@ -61,14 +61,12 @@ class Clouds:
         self.size = size
         self._seed = seed
         self._fps = fps
-        self._vapour: Vapour | None = None
         self._canvas: _Canvas | None = None
         self._next = 0
 
     def __enter__(self) -> Self:
         self._next = 0
-        if self._vapour is None:
-            self._vapour = Vapour(self._seed)
+        vapour_of(self._seed)
         return self
 
     def __exit__(
@@ -88,10 +86,8 @@ class Clouds:
     def frame_at(self, time: float, size: tuple[int, int] | None = None) -> Pixels:
         """The sky at ``time`` seconds, (height, width, 3) uint8 RGB, newly made; ``size`` is (width, height)."""
         size = self.size if size is None else size
-        if self._vapour is None:
-            self._vapour = Vapour(self._seed)
         if self._canvas is None or self._canvas.size != size:
-            self._canvas = _Canvas(self._vapour, size)
+            self._canvas = _Canvas(vapour_of(self._seed), size)
         return self._canvas.draw(time)
 
 

@@ -113,6 +113,11 @@ class Front:
         return self._feed.name if self._feed is not None and self._playing else self._clouds.name
 
     @property
+    def camera_share(self) -> float:
+        """How much of the camera is seen: 0 is clouds alone, 1 the camera alone."""
+        return self._share
+
+    @property
     def drops(self) -> int:
         """Frames of the source that were replaced by newer ones before a refresh wanted them."""
         return self._feed.drops if self._feed is not None else 0

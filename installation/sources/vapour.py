@@ -1,6 +1,7 @@
 """What clouds are made of: seamless noise, made once, and windows that slide over it."""
 
 import math
+from functools import lru_cache
 
 import cv2
 import numpy as np
@@ -47,6 +48,12 @@ class Vapour:
         return np.asarray(first * 0.75 + second * 0.66, np.float32)
 
 
+@lru_cache(maxsize=2)  # half a second to make, twelve megabytes to keep; never written to
+def vapour_of(seed: int) -> Vapour:
+    """The noise of ``seed``, made once."""
+    return Vapour(seed)
+
+
 class Window:
     """A window of ``size`` (width, height) that slides sideways over a tile scaled by ``scale``."""
 
@@ -89,8 +96,8 @@ def _waves(
     down, across = np.fft.fftfreq(side)[:, None] * side, np.fft.rfftfreq(side)[None, :] * side
     number = np.hypot(down, across * stretch)
     inside = (number >= low) & (number <= high)
-    gain = np.where(inside, np.where(inside, number, 1.0) ** -fall, 0.0)
-    field = np.fft.irfft2(np.fft.rfft2(random.standard_normal((side, side))) * gain, s=(side, side))
+    gain = np.where(inside, np.where(inside, number, 1.0) ** -fall, 0.0).astype(np.float32)
+    field = np.fft.irfft2(np.fft.rfft2(random.standard_normal((side, side), np.float32)) * gain, s=(side, side))
     return np.asarray((field - field.mean()) / field.std(), np.float32)
 
 

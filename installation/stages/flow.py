@@ -15,7 +15,7 @@ from installation.frame import Pixels, fit
 from installation.knobs import Look
 
 Grey = NDArray[np.uint8]  # (gh, gw)
-Displacement = NDArray[np.float32]  # (gh, gw, 2), x and y in pixels of the grey picture
+Displacement = NDArray[np.float32]  # (gh / 2, gw / 2, 2), x and y in its own pixels: half a grey picture's resolution
 
 FLOW_BOX = (320, 240)  # grey pictures fit in here
 STILL = (
@@ -45,8 +45,9 @@ class Flow:
         length = cv2.magnitude(found[..., 0], found[..., 1])
         # A still room must stay still: carrying by a tenth of a pixel, frame after frame, is a blur.
         moves = np.clip((length - STILL[0]) / (STILL[1] - STILL[0]), 0, 1)
-        found *= moves[..., None]
-        return found
+        found *= moves[..., None] * 0.5
+        # DIS itself stops at a quarter of the resolution, so nothing is lost, and all that follows costs a quarter.
+        return np.asarray(cv2.resize(found, _half(new), interpolation=cv2.INTER_AREA), np.float32)
 
 
 def follow(path: Displacement, moved: Displacement) -> Displacement:
@@ -60,11 +61,12 @@ def trust(new: Grey, old: Grey, path: Displacement) -> NDArray[np.float32]:
     Where the background was uncovered, or a hand was faster than flow can follow, the carried picture is not the new one,
     and the residual must let go rather than smear.  A change of light as a whole (exposure) is not held against it.
     """
-    carried = _sample(old, path)
+    new = cv2.resize(new, _half(new), interpolation=cv2.INTER_AREA)  # type: ignore[assignment]
+    carried = _sample(cv2.resize(old, _half(old), interpolation=cv2.INTER_AREA), path)
     wrong = cv2.subtract(new, carried, dtype=cv2.CV_32F)
-    wrong -= float(np.median(wrong[::4, ::4]))
-    wrong = cv2.boxFilter(cv2.multiply(wrong, wrong), -1, (5, 5))
-    kept = np.exp(wrong * (-1 / DOUBT**2))
+    wrong -= float(np.median(wrong[::2, ::2]))
+    wrong = cv2.boxFilter(cv2.multiply(wrong, wrong), -1, (3, 3))
+    kept = cv2.exp(wrong * (-1 / DOUBT**2))
     height, width = new.shape
     x = path[..., 0] + np.arange(width, dtype=np.float32)
     y = path[..., 1] + np.arange(height, dtype=np.float32)[:, None]
@@ -93,6 +95,10 @@ def grid(path: Displacement, believed: NDArray[np.float32], scale: float, angle:
     made[..., 1] = y / height
     made[..., 2] = believed
     return made
+
+
+def _half(grey: Grey) -> tuple[int, int]:
+    return max(1, grey.shape[1] // 2), max(1, grey.shape[0] // 2)
 
 
 def _sample(picture: Any, path: Displacement) -> Any:

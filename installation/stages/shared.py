@@ -27,10 +27,10 @@ class SharedLatest:
     def __init__(self, context: BaseContext, numbers: int, capacity: int) -> None:
         """``numbers``: floats a message.  ``capacity``: bytes a message, at most."""
         self._numbers, self._capacity = numbers, capacity
-        self._counts: Any = context.RawArray(ctypes.c_int64, 2 + SLOTS)  # published, taken, then a stamp per slot
+        self._counts: Any = context.RawArray(ctypes.c_int64, 3 + SLOTS)  # published, taken, last taken, a stamp a slot
         self._head: Any = context.RawArray(ctypes.c_double, SLOTS * (numbers + 1))  # the numbers and how many bytes
         self._body: Any = context.RawArray(ctypes.c_uint8, SLOTS * capacity)
-        self._counts[2:] = [UNFINISHED] * SLOTS
+        self._counts[3:] = [UNFINISHED] * SLOTS
         self._views: tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.uint8]] | None = None
         self._seen = 0
 
@@ -55,14 +55,14 @@ class SharedLatest:
         counts, head, body = self._open()
         turn = int(counts[0]) + 1
         slot = turn % SLOTS
-        counts[2 + slot] = UNFINISHED
+        counts[3 + slot] = UNFINISHED
         head[slot, :-1], head[slot, -1] = numbers, size
         at = 0
         for part in parts:
             flat = np.ascontiguousarray(part).reshape(-1).view(np.uint8)
             body[slot, at : at + flat.size] = flat
             at += flat.size
-        counts[2 + slot] = turn
+        counts[3 + slot] = turn
         counts[0] = turn
 
     def take(self) -> tuple[list[float], NDArray[np.uint8]] | None:
@@ -75,14 +75,21 @@ class SharedLatest:
             slot = turn % SLOTS
             numbers = head[slot].tolist()
             message = body[slot, : max(0, min(int(numbers[-1]), self._capacity))].copy()
-            if int(counts[2 + slot]) == turn:
+            if int(counts[3 + slot]) == turn:
                 self._seen = turn
                 counts[1] += 1
+                counts[2] = turn
                 return numbers[:-1], message
         return None  # overtaken three times running: the next look will find a newer one
 
     @property
     def dropped(self) -> int:
         """Messages replaced before anybody took them."""
-        published, taken = int(self._counts[0]), int(self._counts[1])
-        return max(0, published - taken - 1)
+        published, taken, last = self._counts[:3]
+        waiting = 1 if last < published else 0
+        return max(0, published - taken - waiting)
+
+    @property
+    def published(self) -> int:
+        """Messages put so far."""
+        return int(self._counts[0])

@@ -104,7 +104,7 @@ class Worker:
     @property
     def dreamed(self) -> int:
         """Residuals made so far, by all workers."""
-        return int(self._residuals._counts[0])
+        return self._residuals.published
 
     @property
     def dropped(self) -> dict[str, int]:

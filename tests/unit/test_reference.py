@@ -102,15 +102,15 @@ def test_it_is_the_notebooks_algorithm(size: tuple[int, int], layer: str) -> Non
 @needs_weights
 @needs_photos
 def test_it_is_the_notebooks_algorithm_on_the_real_network() -> None:
-    """The same with ImageNet weights on a photograph, where the dream lifts the objective several times over."""
-    network = load_network(WEIGHTS, "Mixed_5d").double()
+    """The same with ImageNet weights on a photograph, where even ten steps lift the objective by a quarter."""
+    network = load_network(WEIGHTS, "Mixed_6b").double()
     photo = cv2.imread(str(PHOTOS / "23.png"))[:, :, ::-1]
     image = cv2.resize(photo, (112, 84), interpolation=cv2.INTER_AREA).astype(np.float64)
-    expected = notebook_dream(gradient_of(network, "Mixed_5d"), image, iter_n=4, octave_n=3, octave_scale=1.4, seed=1)
-    dream = reference_dream(network, as_tensor(image), "Mixed_5d", iterations=4, octaves=3, seed=1)
+    expected = notebook_dream(gradient_of(network, "Mixed_6b"), image, iter_n=5, octave_n=2, octave_scale=1.4, seed=0)
+    dream = reference_dream(network, as_tensor(image), "Mixed_6b", iterations=5, octaves=2, seed=0)
     assert np.abs(as_pixels(dream) - expected).max() < 1e-5
-    before, after = (network.activations(x, ["Mixed_5d"])[0].square().mean() for x in (as_tensor(image), dream))
-    assert after > 2 * before
+    before, after = (network.activations(x, ["Mixed_6b"])[0].square().mean() for x in (as_tensor(image), dream))
+    assert after > 1.25 * before
 
 
 def test_the_same_seed_gives_the_same_dream() -> None:

@@ -1,0 +1,24 @@
+"""What every test gets."""
+
+import os
+
+import pytest
+import torch
+
+# Tests that need a graphics card run on the processor alone where there is none; with FAIL_WITHOUT_GPU=1 they fail instead.
+HAS_CUDA = torch.cuda.is_available()
+
+
+def pytest_configure() -> None:
+    """Two threads a process: many at once on a small machine wait for one another."""
+    torch.set_num_threads(min(2, os.cpu_count() or 1))
+
+
+@pytest.fixture(params=["cpu", "cuda"])
+def device(request: pytest.FixtureRequest) -> torch.device:
+    """Every device there is.  The GPU twin of a test is skipped, loudly, where there is no GPU."""
+    if request.param == "cuda" and not HAS_CUDA:
+        if os.environ.get("FAIL_WITHOUT_GPU") == "1":
+            pytest.fail("FAIL_WITHOUT_GPU=1 and there is no CUDA device")
+        pytest.skip("NOT TESTED on a GPU: no CUDA device here")
+    return torch.device(request.param)

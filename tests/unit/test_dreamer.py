@@ -1,0 +1,126 @@
+"""Octaves, jitter and steps; and what they mean."""
+
+import pytest
+import torch
+
+from models.ascent.eager import Eager, native_dtype
+from models.dreamer import Dreamer, Recipe
+from models.inception import inception_v3
+from models.objective import score, seeds
+from models.octaves import octave_sizes
+
+
+class Uphill:
+    """An ascent whose gradient is known: towards white, twice as strong on the left."""
+
+    layers, status, reach, device = ("only",), "uphill", 1.0, torch.device("cpu")
+
+    def __init__(self):
+        self.seen = []
+
+    def gradient(self, image, weights):
+        self.seen.append(tuple(image.shape[-2:]))
+        return torch.ones_like(image)
+
+
+def picture(height=120, width=160, seed=0):
+    return torch.rand(1, 3, height, width, generator=torch.Generator().manual_seed(seed)) * 1.6 - 0.8
+
+
+@pytest.fixture(scope="module")
+def network():
+    """Random weights that let signals through, no biases: a network that answers to the picture."""
+    network = inception_v3("Mixed_5b")
+    chance = torch.Generator().manual_seed(3)
+    for name, parameter in network.named_parameters():
+        fan = parameter[0].numel()
+        parameter.data = torch.randn(parameter.shape, generator=chance) * (2 / fan) ** 0.5 * name.endswith("weight")
+    return network
+
+
+def test_octaves_are_taken_in_turn():
+    """Three octaves, one a frame, largest first, over and over: no frame pays for all."""
+    ascent = Uphill()
+    dreamer = Dreamer(ascent)
+    base, residual = picture(200, 300), torch.zeros(1, 3, 200, 300)
+    for _ in range(4):
+        residual = dreamer.dream(base, residual, Recipe((1.0,), steps=1, octaves=3))
+    assert ascent.seen == [(200, 300), (143, 214), (102, 153), (200, 300)]
+
+
+def test_a_step_is_as_long_as_it_says():
+    """The mean change of a frame is steps times step, whatever the gradient's own size."""
+    residual = Dreamer(Uphill()).dream(picture() * 0, torch.zeros(1, 3, 120, 160), Recipe((1.0,), step=0.03, steps=2))
+    assert residual.mean().item() == pytest.approx(0.06, rel=1e-4)
+
+
+def test_the_dream_stays_in_range():
+    """However far it climbs, camera plus dream is a picture."""
+    dreamer, base, residual = Dreamer(Uphill()), picture(), torch.zeros(1, 3, 120, 160)
+    for _ in range(50):
+        residual = dreamer.dream(base, residual, Recipe((1.0,), step=0.2))
+    assert (base + residual).abs().max() <= 1 + 1e-6
+
+
+def test_jitter_comes_from_a_fixed_sequence():
+    """Two dreamers roll the picture alike, so that a rehearsal is the same every time; and never farther than asked."""
+    one, two = Dreamer(Uphill()), Dreamer(Uphill())
+    rolls = [one._jitter(16) for _ in range(500)]
+    assert rolls == [two._jitter(16) for _ in range(500)]
+    assert {abs(v) for roll in rolls for v in roll} == set(range(17))
+
+
+def test_small_pictures_get_fewer_octaves():
+    """No octave is too small for the network to see anything."""
+    assert octave_sizes(100, 140, 5) == [(100, 140)]
+    assert len(octave_sizes(240, 320, 5)) == 4
+
+
+def test_the_network_sees_more_of_what_it_sees(network, device):
+    """The meaning of it all: after some frames the objective is higher than before."""
+    ascent = Eager(network, ["Mixed_5b"], device=device, dtype=torch.float32)
+    base = picture().to(device)
+    residual = torch.zeros_like(base)
+    before = score(network, base, {"Mixed_5b": 1.0})
+    dreamer = Dreamer(ascent)
+    for _ in range(6):
+        residual = dreamer.dream(base, residual, Recipe((1.0,)))
+    assert score(network, base + residual, {"Mixed_5b": 1.0}) > 1.3 * before
+
+
+def test_a_single_layer_is_googles_objective(network):
+    """For one layer the direction is exactly the gradient of half the squared L2 norm."""
+    x = picture().requires_grad_(True)
+    (true,) = torch.autograd.grad(network.activations(x, ["Mixed_5b"])[0].pow(2).sum() / 2, x)
+    ours = Eager(network, ["Mixed_5b"], dtype=torch.float32).gradient(x.detach(), [3.0])
+    cosine = torch.nn.functional.cosine_similarity(true.flatten(), ours.flatten(), dim=0)
+    assert cosine > 0.99999
+
+
+def test_layer_weights_mean_shares(network):
+    """Two layers seed the ascent with equally large numbers, however large their activations are."""
+    found = network.activations(picture(), ["Conv2d_4a_3x3", "Mixed_5b"])
+    a, b = seeds([found[0] * 100, found[1]], [0.5, 0.5])
+    assert a.pow(2).mean().item() == pytest.approx(0.25, rel=1e-3)
+    assert b.pow(2).mean().item() == pytest.approx(0.25, rel=1e-3)
+
+
+def test_a_dead_layer_is_no_disaster():
+    """A layer that sees nothing gives no direction, and no not-a-number."""
+    assert torch.isfinite(seeds([torch.zeros(1, 4, 5, 5)], [1.0])[0]).all()
+
+
+def test_unknown_layers_are_named(network):
+    """Asking for a layer that is not there says which there are."""
+    with pytest.raises(ValueError, match="Mixed_5b"):
+        Eager(network, ["Mixed_9z"])
+
+
+def test_half_precision_is_used_only_where_it_is_native(monkeypatch):
+    """bfloat16 on a processor that emulates it would be many times slower, and is not taken."""
+    cpu = torch.device("cpu")
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx2": True})
+    assert native_dtype(cpu) == torch.float32
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx512_bf16": True})
+    assert native_dtype(cpu) == torch.bfloat16
+    assert native_dtype(torch.device("cuda")) == torch.float16
