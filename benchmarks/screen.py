@@ -4,8 +4,9 @@
     python benchmarks/screen.py --refreshes 60   and so on; see --help
 
 A camera of 640x480 at 30 a second, two residuals of 320x240 (a new one at 8 a second, flow grids new for every frame),
-shown at 1280x720, paced at 30 refreshes a second.  On a machine without a graphics card OpenGL runs on the same cores as the
-dream, so what counts is processor time over all cores, the X server's included; the cheaper one is what `auto` takes.
+shown at 1280x720, paced at 30 refreshes a second.  On a machine without a graphics card OpenGL runs on the same cores
+as the dream, so what counts is processor time over all cores, the X server's included; the cheaper one is what `auto`
+takes.
 """
 
 import argparse

@@ -1,1 +1,1 @@
-"""The wall: points in, matrices out.  Empty until a projector is calibrated; imports numpy and OpenCV only, never torch."""
+"""The wall: points in, matrices out.  Empty as yet; imports numpy and OpenCV only, never torch."""

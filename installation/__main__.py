@@ -11,6 +11,10 @@ from installation.errors import DreamwallError, SettingsError
 from installation.options import given, parse
 from installation.settings import Settings, load_settings
 
+REPORTED = (
+    "network", "layers", "size", "steps", "engine", "camera_fps", "dream_fps", "screen_fps", "screen_interval_ms",
+    "latency_refreshes", "depth", "cling", "drops", "events", "sha256",
+)  # fmt: skip
 REFUSED = 2  # exit code: something that was asked for cannot be had
 
 
@@ -21,9 +25,9 @@ def main(argv: list[str] | None = None) -> int:
     try:
         settings = load_settings(getattr(options, "config", None), given(options))
         _writable(getattr(options, "report", None))
-        return {"run": _run, "rehearse": _rehearse, "still": _still, "fetch": _fetch, "devices": _devices}[options.command](
-            options, settings
-        )
+        return {"run": _run, "rehearse": _rehearse, "still": _still, "fetch": _fetch, "devices": _devices}[
+            options.command
+        ](options, settings)
     except DreamwallError as error:
         for line in str(error).splitlines():
             print(f"dreamwall: {line}", file=sys.stderr)
@@ -93,9 +97,7 @@ def _writable(report: Path | None) -> None:
 def _write(report: Path | None, figures: dict[str, Any]) -> None:
     if report is None:
         return
-    names = ("network", "layers", "size", "steps", "engine", "camera_fps", "dream_fps", "screen_fps", "screen_interval_ms",
-             "latency_refreshes", "depth", "cling", "drops", "events", "sha256")  # fmt: skip
-    whole = {name: figures.get(name) for name in names} | figures
+    whole = dict.fromkeys(REPORTED) | figures
     report.write_text(json.dumps(whole, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 
 

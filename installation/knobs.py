@@ -5,6 +5,7 @@ tests are read from that declaration.  A knob is named for what the hand feels, 
 at any frame rate; it is turned into the network's terms in one place (`installation.stages.recipe`).
 """
 
+import math
 from collections import deque
 from dataclasses import dataclass, field, fields
 from typing import Any
@@ -51,15 +52,25 @@ def switch(*, help: str) -> Any:
 class Look:
     """Every knob's value, frozen for exactly one frame."""
 
-    intensity: float = knob(1.0, 0.0, 2.0, cc=1, help="How strongly the dream lies over the picture; 0 is the camera alone.")
+    intensity: float = knob(
+        1.0, 0.0, 2.0, cc=1, help="How strongly the dream lies over the picture; 0 is the camera alone."
+    )
     layer: float = knob(0.7, 0.0, 1.0, cc=20, glide=0.6, help="What is dreamed: 0 brush strokes, 1 creatures.")
     octaves: float = knob(3, 1, 5, cc=21, help="How many sizes of pattern; more is larger shapes.")
-    step: float = knob(1.5, 0.0, 6.0, unit="levels", cc=22, help="How far one ascent step goes, in display levels of 255.")
+    step: float = knob(
+        1.5, 0.0, 6.0, unit="levels", cc=22, help="How far one ascent step goes, in display levels of 255."
+    )
     linger: float = knob(2.5, 0.1, 30.0, unit="s", cc=23, help="Time in which an unfed dream fades to half.")
-    zoom: float = knob(0.0, -0.5, 0.5, unit="1/s", cc=24, help="The dream grows (+) or shrinks (-) by this share a second.")
+    zoom: float = knob(
+        0.0, -0.5, 0.5, unit="1/s", cc=24, help="The dream grows (+) or shrinks (-) by this share a second."
+    )
     rotation: float = knob(0.0, -45.0, 45.0, unit="deg/s", cc=25, help="The dream turns by this angle a second.")
-    camera: float = knob(1.0, 0.0, 1.0, cc=26, help="How much of the camera picture lies under the dream; 0 is the dream on grey.")
-    hue: float = knob(0.0, -180.0, 180.0, unit="deg", cc=27, help="Turns the dream's colours round the wheel; people keep theirs.")
+    camera: float = knob(
+        1.0, 0.0, 1.0, cc=26, help="How much of the camera picture lies under the dream; 0 is the dream on grey."
+    )
+    hue: float = knob(
+        0.0, -180.0, 180.0, unit="deg", cc=27, help="Turns the dream's colours round the wheel; people keep theirs."
+    )
     saturation: float = knob(1.0, 0.0, 2.0, cc=28, help="The dream's colour; 0 is a dream in grey.")
     brightness: float = knob(1.0, 0.0, 1.0, cc=7, glide=0.3, help="The whole picture; 0 is dark.")
     blackout: bool = switch(help="Dark within one refresh.")
@@ -92,7 +103,9 @@ class Board:
             if row is None:
                 raise SettingsError(f"no knob is called {name!r}; there are {', '.join(KNOBS)}")
             if not row.low <= value <= row.high:
-                raise SettingsError(f"{name} is {value:g}; it goes from {row.low:g} to {row.high:g} {row.unit}".rstrip())
+                raise SettingsError(
+                    f"{name} is {value:g}; it goes from {row.low:g} to {row.high:g} {row.unit}".rstrip()
+                )
             self._target[name] = value
         self._now = dict(self._target)
         self._time: float | None = None
@@ -122,18 +135,19 @@ class Board:
             if name in SWITCHES:
                 self._switches[name] = not self._switches[name] if value < 0 else bool(value)
                 continue
-            if value == value:  # a NaN from a broken controller is not a setting
+            if not math.isnan(value):  # from a broken controller
                 self._target[name] = KNOBS[name].clamp(self._target[name] + value if relative else value)
         passed = 0.0 if self._time is None else max(0.0, now - self._time)
         self._time = now
         for name, row in KNOBS.items():
             self._now[name] = _glide(self._now[name], self._target[name], passed, row)
-        return Look(**self._now, **self._switches)
+        settings: dict[str, Any] = {**self._now, **self._switches}
+        return Look(**settings)
 
 
 def _glide(value: float, target: float, passed: float, row: Knob) -> float:
     """Exponential approach, so that two half waits equal one whole; the last thousandth of the range is jumped."""
     if value == target:
         return value
-    moved: float = target + (value - target) * 2.718281828459045 ** (-passed / row.glide)
+    moved: float = target + (value - target) * math.exp(-passed / row.glide)
     return target if abs(moved - target) < 1e-3 * (row.high - row.low) else moved

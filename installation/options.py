@@ -1,4 +1,4 @@
-"""The command line: options are made from the settings' own declarations, so that help, file and checks never differ."""
+"""The command line: options are made from the settings' own declarations, so help, file and checks never differ."""
 
 import argparse
 from pathlib import Path
@@ -45,15 +45,23 @@ def parser() -> argparse.ArgumentParser:
     _length(rehearse)
     rehearse.add_argument("--out", type=Path, metavar="FILE", help="a film (.mp4, .mkv), or a folder/ for PNG pictures")
     rehearse.add_argument("--fps", type=_positive, default=30.0, help="refreshes a second of the show's clock (30)")
-    rehearse.add_argument("--dream-fps", type=_positive, help="dreamed frames a second, as on a slower machine (every frame)")
-    rehearse.add_argument("--depth", action="store_true", help="measure the dream against the reference dream; the source is one photograph")
+    rehearse.add_argument(
+        "--dream-fps", type=_positive, help="dreamed frames a second, as on a slower machine (every frame)"
+    )
+    rehearse.add_argument(
+        "--depth",
+        action="store_true",
+        help="measure the dream against the reference dream; the source is one photograph",
+    )
     still = _command(commands, "still", "dream on one photograph")
     still.add_argument("picture", type=Path, metavar="IN", help="the photograph")
     still.add_argument("out", type=Path, metavar="OUT", help="where the dream goes: .png, .jpg …")
     _settings(still, ("network", "layers", "size", "steps", "knobs"))
     still.add_argument("--frames", type=_count, default=48, help="how long to dream, in frames of the live show (48)")
     still.add_argument(
-        "--reference", action="store_true", help="Google's 2015 notebook, exactly: one layer, 10 iterations at 4 octaves of 1.4, step 1.5, jitter 32"
+        "--reference",
+        action="store_true",
+        help="Google's 2015 notebook, exactly: one layer, 10 iterations at 4 octaves of 1.4, step 1.5, jitter 32",
     )
     fetch = _command(commands, "fetch", "download a network; shows its licence, resumes, checks the sum")
     fetch.add_argument("name", nargs="?", help="which one; without a name they are listed")
@@ -77,7 +85,9 @@ def given(options: argparse.Namespace) -> dict[str, Any]:
 
 
 def _command(commands: Any, name: str, about: str) -> argparse.ArgumentParser:
-    made: argparse.ArgumentParser = commands.add_parser(name, help=about, description=about[0].upper() + about[1:] + ".", allow_abbrev=False)
+    made: argparse.ArgumentParser = commands.add_parser(
+        name, help=about, description=about[0].upper() + about[1:] + ".", allow_abbrev=False
+    )
     return made
 
 
@@ -105,9 +115,9 @@ def _help(info: FieldInfo) -> str:
     allowed = []
     for limit in info.metadata:
         if isinstance(limit, Ge):
-            allowed.append(f"from {limit.ge:g}")  # type: ignore[str-format]
+            allowed.append(f"from {limit.ge:g}")
         elif isinstance(limit, Le):
-            allowed.append(f"to {limit.le:g}")  # type: ignore[str-format]
+            allowed.append(f"to {limit.le:g}")
     if get_origin(info.annotation) is Literal:
         allowed.append(", ".join(map(str, get_args(info.annotation))))
     shown = "" if info.default is None or isinstance(info.default, bool) else _shown(info.default)

@@ -27,8 +27,11 @@ class Source(Part, Protocol):
     once and the reader keeps time by ``frame.time`` (a clip, stills, clouds), which starts at 0.
     """
 
-    name: str
-    live: bool
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def live(self) -> bool: ...
 
     def read(self) -> Frame | None:
         """The next frame; None when none came within half a second or so; SourceError when it is gone for good."""
@@ -50,8 +53,13 @@ class Dream(Part, Protocol):
 class Screen(Part, Protocol):
     """Shows pictures to people: a window, a page, a ledger in tests."""
 
-    name: str
-    status: str  # what it is and, when second-best, why: "OpenGL 4.5 (llvmpipe), 1280x720"
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def status(self) -> str:
+        """What it is and, when second-best, why: "plain SDL (no OpenGL 3.3), 1280x720"."""
+        ...
 
     def show(self, frame: Frame, veil: Veil, look: Look, hud: list[str]) -> None:
         """Show one refresh.  ``hud``: lines to lay over it; empty for none.  Waits for the display where it can."""
@@ -69,4 +77,3 @@ class Hand(Part, Protocol):
     def reach(self, board: Board) -> None:
         """Do what has come in since the last refresh; never blocks."""
         ...
-

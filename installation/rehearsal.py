@@ -17,6 +17,7 @@ from installation.compose import Placing
 from installation.errors import SettingsError
 from installation.frame import Frame, Residual
 from installation.knobs import Board, Look
+from installation.parts import Screen
 from installation.settings import Settings
 from installation.show import Show
 from installation.sinks.film import Film
@@ -48,17 +49,30 @@ def rehearse(settings: Settings, options: Namespace, say: Callable[[str], None])
     if settings.source == "camera":
         settings = settings.model_copy(update={"source": "clouds"})
         say("source: clouds, since a rehearsal wants a recording and none was named")
-    reel = Reel(source_from(settings.source, clock, size=settings.camera_size, fps=settings.camera_fps, seed=settings.seed, loop=options.seconds is not None or options.frames is not None))
+    reel = Reel(
+        source_from(
+            settings.source,
+            clock,
+            size=settings.camera_size,
+            fps=settings.camera_fps,
+            seed=settings.seed,
+            loop=options.seconds is not None or options.frames is not None,
+        )
+    )
     engine = open_engine(settings.network, settings.layers)
     say(f"network: {engine.choice}; layers {engine.ladder}")
     say(f"engine: {engine.ascent.status}")
     placing = Placing(mirror=settings.mirror, rotate=settings.rotate)
     ledger = Ledger(placing=placing, keep=1)
-    screen = ledger if options.out is None else _Both(ledger, Film(options.out, rate=options.fps, placing=placing))
+    screen: Screen = ledger
+    if options.out is not None:
+        screen = _Both(ledger, Film(options.out, rate=options.fps, placing=placing))
     frames = options.frames or round((options.seconds or USUAL_SECONDS) * options.fps)
     board = Board(**settings.knobs)
     cling, depth = Cling(), Depth(engine, settings, board) if options.depth else None
-    dream = Inline(Dreaming(Dreamer(engine.ascent), engine.ladder, settings.steps), options.dream_fps, depth and depth.see)
+    dream = Inline(
+        Dreaming(Dreamer(engine.ascent), engine.ladder, settings.steps), options.dream_fps, depth.see if depth else None
+    )
 
     def witness(frame: Frame, veil: Veil) -> None:
         cling.see(frame, veil.flat())
@@ -115,7 +129,7 @@ class _Both:
         self._film.__enter__()
         return self
 
-    def __exit__(self, *ended: Any) -> None:
+    def __exit__(self, *ended: Any) -> None:  # noqa: PYI036 (handed on as it comes)
         self._film.__exit__(*ended)
 
     @property
@@ -128,11 +142,13 @@ class _Both:
 
 
 class Depth:
-    """Measures how deep the live dream goes on a still photograph, beside Google's dream of the same picture and size."""
+    """Measures how deep the live dream goes on a photograph, beside Google's dream of the same picture and size."""
 
     def __init__(self, engine: Engine, settings: Settings, board: Board) -> None:
         if engine.judge is None:
-            raise SettingsError("--depth: the reference dream needs a network trained on ImageNet; name one with --network")
+            raise SettingsError(
+                "--depth: the reference dream needs a network trained on ImageNet; name one with --network"
+            )
         if not Path(settings.source).is_file():
             raise SettingsError(f"--depth: the source must be one photograph, not {settings.source}")
         self._engine, self._judge, self._board = engine, engine.judge, board
@@ -163,11 +179,12 @@ class Depth:
             self._best["frames"] = self._dreamed
 
     def figures(self) -> dict[str, Any]:
-        """``live`` at the last look (at most 48 dreamed frames), ``reference``, ``undreamed``: mean squared activations;
-        ``frames``: dreamed frames until the live dream passed the reference, None if it did not."""
+        """The report's ``depth``.
+
+        ``live`` at the last look (at most 48 dreamed frames), ``reference``, ``undreamed``: mean squared activations.
+        ``frames``: dreamed frames until the live dream passed the reference, None if it did not.
+        """
         return {k: round(v, 4) if isinstance(v, float) else v for k, v in self._best.items()}
 
     def _score(self, image: torch.Tensor, weights: dict[str, float]) -> float:
         return score(self._judge, image, weights)
-
-

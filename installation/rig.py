@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from installation.clock import WallClock
@@ -24,18 +25,50 @@ SOFTWARE_RATE = 30.0  # refreshes a second where the processor draws: more would
 CARD_RATE = 60.0  # where a card draws but does not wait for the display
 
 
-def play(settings: Settings, seconds: float | None, refreshes: int | None, say: Callable[[str], None]) -> dict[str, Any]:
+@dataclass(frozen=True, slots=True)
+class Rig:
+    """A show and the parts that whoever runs it, or tests it, wants to reach."""
+
+    show: Show
+    front: Front
+    worker: Worker
+    keys: Keys
+    vitals: Vitals
+
+    def report(self) -> dict[str, Any]:
+        """What the show has measured so far."""
+        drops = {"camera": self.front.drops, **self.worker.dropped}
+        cores = _cores(self.vitals.now()["uptime_s"])
+        return {**self.vitals.report(), "drops": drops, "worker_restarts": self.worker.restarts, "cores": cores}
+
+
+def play(
+    settings: Settings, seconds: float | None, refreshes: int | None, say: Callable[[str], None]
+) -> dict[str, Any]:
     """The live show, until a person or the given length ends it; returns its report.
 
     ``say`` is told, in one line each, what was taken and why.  Raises DreamwallError, before the picture begins or
     within its first seconds, when something that was asked for by name cannot be had.
     """
+    rig = build(settings, seconds, refreshes, say)
+    try:
+        rig.show.run()
+    except KeyboardInterrupt:
+        say("ended by Ctrl+C")
+    if rig.worker.refused is not None:
+        raise SettingsError(rig.worker.refused)
+    return rig.report()
+
+
+def build(settings: Settings, seconds: float | None, refreshes: int | None, say: Callable[[str], None]) -> Rig:
+    """Put the line together; only the screen is open yet, since what it is decides how the show is paced."""
     clock = WallClock()
     vitals = Vitals(clock)
-    begun = clock.now()
     feed = None
     if settings.source != "clouds":
-        source = source_from(settings.source, clock, size=settings.camera_size, fps=settings.camera_fps, seed=settings.seed)
+        source = source_from(
+            settings.source, clock, size=settings.camera_size, fps=settings.camera_fps, seed=settings.seed
+        )
         feed = Feed(source, clock, vitals.event)
     front = Front(feed, Clouds(settings.seed), vitals.event)
     screen = _screen(settings, vitals)
@@ -43,6 +76,7 @@ def play(settings: Settings, seconds: float | None, refreshes: int | None, say: 
     worker = Worker(told, vitals.event)
     keys = Keys(begin=settings.knobs, fullscreen=getattr(screen, "toggle_fullscreen", lambda: None))
     announce = _Announce(worker, front, screen, settings, vitals, say)
+    begun = clock.now()
 
     def over() -> bool:
         announce()
@@ -68,21 +102,20 @@ def play(settings: Settings, seconds: float | None, refreshes: int | None, say: 
         hands=(keys,),
         hud=hud,
     )
-    try:
-        show.run()
-    except KeyboardInterrupt:
-        say("ended by Ctrl+C")
-    if worker.refused is not None:
-        raise SettingsError(worker.refused)
-    drops = {"camera": front.drops, **worker.dropped}
-    return {**vitals.report(), "drops": drops, "worker_restarts": worker.restarts, "cores": _cores(clock.now() - begun)}
+    return Rig(show, front, worker, keys, vitals)
 
 
 class _Announce:
     """Says once what was taken and why, as it becomes known, and keeps the facts of the vitals."""
 
     def __init__(
-        self, worker: Worker, front: Front, screen: Screen, settings: Settings, vitals: Vitals, say: Callable[[str], None]
+        self,
+        worker: Worker,
+        front: Front,
+        screen: Screen,
+        settings: Settings,
+        vitals: Vitals,
+        say: Callable[[str], None],
     ) -> None:
         self._worker, self._front, self._screen, self._vitals, self._say = worker, front, screen, vitals, say
         self._said: set[str] = set()
@@ -134,7 +167,7 @@ def _screen(settings: Settings, vitals: Vitals) -> Screen:
     placing = Placing(mirror=settings.mirror, rotate=settings.rotate, cover=settings.fit == "cover")
     try:
         return open_screen(settings.display, windowed=settings.windowed, placing=placing, renderer=settings.renderer)
-    except SinkError as error:
+    except SinkError:
         if settings.display is not None or settings.renderer != "auto":
             raise
         return Page(port=settings.port, placing=placing, vitals=vitals.now)

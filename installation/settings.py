@@ -1,4 +1,4 @@
-"""Settings: what is fixed once the doors open.  From a TOML file and the command line; every problem is told at once."""
+"""Settings: what is fixed once the doors open.  From a TOML file and the command line; all problems told at once."""
 
 import re
 import tomllib
@@ -37,19 +37,24 @@ class Settings(BaseModel):
 
     source: str = Field(
         "camera",
-        description="a camera: its number, /dev path or camera:NAME; an rtsp:// or http:// stream; a video file; a picture or a folder of them; clouds; camera alone is the first that gives frames, with clouds until there is one",
+        description="a camera: its number, /dev path or camera:NAME; an rtsp:// or http:// stream; a video file; a "
+        "picture or a folder of them; clouds; camera alone is the first that gives frames, with clouds until there is "
+        "one",
     )
     network: str | None = Field(
         None,
-        description="a network fetched by name (see fetch), a .pth or .safetensors file, or leap; otherwise the best one there is",
+        description="a network fetched by name (see fetch), a .pth or .safetensors file, or leap; "
+        "otherwise the best one there is",
     )
     layers: str | None = Field(
         None,
-        description="stops of the layer knob, shallow to deep, with commas between; a stop may be a mixture: Mixed_5b*0.5+Mixed_6b",
+        description="stops of the layer knob, shallow to deep, with commas between; a stop "
+        "may be a mixture: Mixed_5b*0.5+Mixed_6b",
     )
     size: Size | None = Field(
         None,
-        description="working size of the dream, WIDTHxHEIGHT; the picture keeps its shape inside; 320x240 unless there is an NVIDIA card",
+        description="working size of the dream, WIDTHxHEIGHT; the picture keeps its shape inside; "
+        "320x240 unless there is an NVIDIA card",
     )
     steps: int = Field(2, ge=1, le=50, description="ascent steps a dreamed frame")
     display: str | None = Field(None, description="display to fill: a number or part of a name (see devices)")
@@ -125,7 +130,7 @@ def _line(problem: Any, config: Path | None, given: dict[str, Any]) -> str:
         return f"{where}: {str(problem['msg']).removeprefix('Value error, ')}"
     value = problem["input"]
     if name in {"size", "camera_size"}:
-        return f"{where}: each side goes from {SMALLEST} to {LARGEST} pixels, like 320x240, not {value!r}"
+        return f"{where}: each side goes from {SMALLEST} to {LARGEST} pixels, like 320x240"
     limits = (
         {type(m).__name__: m for m in Settings.model_fields[name].metadata} if name in Settings.model_fields else {}
     )

@@ -1,7 +1,8 @@
 """The show itself.  Read this file first.
 
-At every refresh of the screen: take the newest camera frame, carry the newest dream to it, show both.  The dream is made
-elsewhere, in its own time; nothing here waits for it.  A rehearsal runs this same code, with a clock that is moved by hand.
+At every refresh of the screen: take the newest camera frame, carry the newest dream to it, show both.  The dream is
+made elsewhere, in its own time; nothing here waits for it.  A rehearsal runs this same code, with a clock that is
+moved by hand.
 """
 
 from collections import deque
@@ -11,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 import cv2
+import numpy as np
 
 from installation.clock import Clock
 from installation.frame import Frame, fit
@@ -34,8 +36,8 @@ class Camera(Part, Protocol):
 class Show:
     """The line from camera to screen.
 
-    ``working_size``: the box the dream works in.  ``rate``: refreshes a second, or None where the screen itself waits for
-    the display.  ``over``: asked before each refresh, ends the show.  ``hud``: the lines to lay over it.
+    ``working_size``: the box the dream works in.  ``rate``: refreshes a second, or None where the screen itself waits
+    for the display.  ``over``: asked before each refresh, ends the show.  ``hud``: the lines to lay over it.
     ``witness``: sees every shown frame and its veil (measurements of a rehearsal).
     ``live``: people are watching, so a failing part is an event; a rehearsal stops there and says what failed.
     """
@@ -50,7 +52,7 @@ class Show:
     rate: float | None
     over: Callable[[], bool]
     hands: Sequence[Hand] = ()
-    hud: Callable[[Look], list[str]] = lambda look: []
+    hud: Callable[[Look], list[str]] = lambda _look: []
     witness: Callable[[Frame, Veil], None] | None = None
     live: bool = True
     _carrier: Carrier = field(default_factory=Carrier)
@@ -90,15 +92,10 @@ class Show:
         """Hand the frame over, take what was dreamed meanwhile, carry it here."""
         if is_new:
             size = fit(frame.size, self.working_size)
-            small = (
-                frame
-                if size == frame.size
-                else Frame(
-                    cv2.resize(frame.pixels, size, interpolation=cv2.INTER_AREA),
-                    frame.index,
-                    frame.time,  # type: ignore[arg-type]
-                )
-            )
+            small = frame
+            if size != frame.size:
+                pixels = np.asarray(cv2.resize(frame.pixels, size, interpolation=cv2.INTER_AREA), np.uint8)
+                small = Frame(pixels, frame.index, frame.time)
             self._carrier.follow(grey_of(small.pixels))
             self.dream.offer(small, look)
         residual = self.dream.newest()

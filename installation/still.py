@@ -12,7 +12,7 @@ from tqdm import tqdm
 from installation.compose import compose
 from installation.errors import SettingsError
 from installation.frame import Frame, Pixels, fit
-from installation.knobs import Look
+from installation.knobs import Board, Look
 from installation.settings import Settings
 from installation.stages.dreaming import Dreaming
 from installation.stages.engine import Engine, open_engine
@@ -39,7 +39,7 @@ def still(
         pixels = np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA), np.uint8)
     engine = open_engine(settings.network, settings.layers)
     say(f"network: {engine.choice}")
-    look = Look(**settings.knobs)
+    look = Board(**settings.knobs).look(0)
     dreamed = _reference(engine, pixels, look) if reference else _live(engine, pixels, look, settings.steps, frames)
     if not cv2.imwrite(str(out), cv2.cvtColor(dreamed, cv2.COLOR_RGB2BGR)):
         raise SettingsError(f"{out}: cannot be written; is there such a folder, and room?")

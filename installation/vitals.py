@@ -93,7 +93,9 @@ class Vitals:
     def events(self) -> list[dict[str, Any]]:
         """The events so far, as the report writes them."""
         with self._lock:
-            return [{"time": e.time, "what": e.what} | ({"count": e.count} if e.count > 1 else {}) for e in self._events]
+            return [
+                {"time": e.time, "what": e.what} | ({"count": e.count} if e.count > 1 else {}) for e in self._events
+            ]
 
     def now(self) -> dict[str, Any]:
         """How the show is doing at this moment, for the HUD and the page."""

@@ -45,8 +45,8 @@ class Dreamer:
     def dream(self, base: Tensor, residual: Tensor, recipe: Recipe) -> Tensor:
         """``residual`` deepened by ``recipe.steps`` steps at the octave whose turn it is.
 
-        ``base``: the picture, (1, 3, H, W) float32 RGB in [-1, 1].  ``residual``: the same shape; ``base + residual`` of the
-        result stays in [-1, 1].
+        ``base``: the picture, (1, 3, H, W) float32 RGB in [-1, 1].  ``residual``: the same shape; ``base + residual``
+        of the result stays in [-1, 1].
         """
         sizes = octave_sizes(base.shape[-2], base.shape[-1], recipe.octaves)
         size = sizes[self._turn % len(sizes)]

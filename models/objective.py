@@ -1,11 +1,11 @@
 """What the ascent climbs: a weighted sum over layers of the L2 norm of their activations.
 
-Google's objective (Mordvintsev, Olah, Tyka, *Inceptionism*, 2015) is half the squared L2 norm of one layer; its gradient
-at that layer is the activations themselves.  For several layers at once the norm itself serves better: its gradient is
-the activations over their root mean square, so that a layer whose activations happen to be large does not drown the
-others and a weight of one half means half.  For one layer both give the same direction, which is all that counts,
-since the step is divided by the gradient's mean size.  Seeding backpropagation with numbers around one also means that
-half precision needs no loss scaling.
+Google's objective (Mordvintsev, Olah, Tyka, *Inceptionism*, 2015) is half the squared L2 norm of one layer; its
+gradient at that layer is the activations themselves.  For several layers at once the norm itself serves better: its
+gradient is the activations over their root mean square, so that a layer whose activations happen to be large does not
+drown the others and a weight of one half means half.  For one layer both give the same direction, which is all that
+counts, since the step is divided by the gradient's mean size.  Seeding backpropagation with numbers around one also
+means that half precision needs no loss scaling.
 """
 
 from collections.abc import Sequence

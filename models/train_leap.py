@@ -255,11 +255,11 @@ def preview(net: LeapNet, photos: list[Picture], path: Path, calls: int = 12, re
             residual = torch.zeros_like(base)
             for call in range(calls):
                 size = [int(n / 1.4 ** (2 - call % 3)) for n in base.shape[2:]]
+                roll = (call * 7 % 17 - 8, call * 5 % 17 - 8)
                 x = F.interpolate(base + residual, size, mode="bilinear", antialias=True)
-                d = normalised(net(x, weights)) * STEP * reach
-                residual = (base + residual * DECAY + F.interpolate(d, base.shape[2:], mode="bilinear")).clamp(
-                    -1, 1
-                ) - base
+                d = normalised(net(x.roll(roll, (2, 3)), weights)).roll((-roll[0], -roll[1]), (2, 3)) * STEP * reach
+                residual = residual * DECAY + F.interpolate(d, base.shape[2:], mode="bilinear")
+                residual = (base + residual).clamp(-1, 1) - base
             columns.append(base + residual)
         rows.append(torch.cat(columns, 3))
     sheet = torch.cat(rows, 2)[0].permute(1, 2, 0).numpy()
@@ -272,7 +272,7 @@ def train(args: argparse.Namespace, act: Act) -> None:
     net = LeapNet().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     optimiser = torch.optim.AdamW(net.parameters(), args.rate, weight_decay=1e-5)
     pool, judge = Pool(photographs(args.photos), rng, len(TAPS)), Judge(act, TAPS)
-    show = photographs(args.photos, HELD_OUT)[:3]
+    show = photographs(args.photos, HELD_OUT)[1:3]
     spent, count = 0.0, 0
     state = args.out.with_suffix(".state.pt")
     if args.resume:
@@ -323,10 +323,7 @@ def train(args: argparse.Namespace, act: Act) -> None:
         records.append(
             [
                 depth,
-                *(
-                    float(v.detach().mean())
-                    for v in (leaning, own, kind, plain, toned, tint)
-                ),
+                *(float(v.detach().mean()) for v in (leaning, own, kind, plain, toned, tint)),
                 float(pool.residual[depth][picks].std()),
             ]
         )

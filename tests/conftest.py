@@ -5,7 +5,8 @@ import os
 import pytest
 import torch
 
-# Tests that need a graphics card run on the processor alone where there is none; with FAIL_WITHOUT_GPU=1 they fail instead.
+# Tests that need a graphics card run on the processor alone where there is none; with FAIL_WITHOUT_GPU=1 they
+# fail instead.
 HAS_CUDA = torch.cuda.is_available()
 
 

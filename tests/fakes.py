@@ -109,12 +109,15 @@ class FakeCapture:
     def release(self) -> None:
         self.released += 1
 
-    def read(self) -> tuple[bool, Pixels | None]:
+    def grab(self) -> bool:
         if self.dead or not self.there:
-            return False, None
+            return False
         self._clock.sleep(1 / 30)
         if not self.frozen:
             self._count += 1
+        return True
+
+    def retrieve(self) -> tuple[bool, Pixels | None]:
         picture = plain(0, 0, 255)  # BGR, as OpenCV gives it
         picture[0, :, 0] = self._count % 256
         return True, picture

@@ -154,21 +154,19 @@ class Plain:
 
 
 def random_state(kind: str, seed: int = 1) -> State:
-    """Every key that torchvision writes for ``kind``, heads and counters included, with random weights."""
+    """Every key that torchvision writes for ``kind``, with random weights; the heads, which nobody uses, are stubs."""
     shapes = Shapes(seed)
     plain = Plain(shapes.state, shapes)
     side = 75 if kind == "inception_v3" else 45
     getattr(plain, kind)(torch.zeros(1, 3, side, side))
-    state = shapes.state
     if kind == "inception_v3":
         shapes.unit("AuxLogits.conv0", 768, 128, (1, 1))
-        shapes.unit("AuxLogits.conv1", 128, 768, (5, 5))
-        heads = {"AuxLogits.fc": 768, "fc": 2048}
+        shapes.unit("AuxLogits.conv1", 128, 8, (5, 5))
+        heads = ["AuxLogits.fc", "fc"]
     else:
-        for aux, channels in (("aux1", 512), ("aux2", 528)):
-            shapes.unit(f"{aux}.conv", channels, 128, (1, 1))
-            state |= {f"{aux}.fc1.weight": torch.zeros(1024, 2048), f"{aux}.fc1.bias": torch.zeros(1024)}
-        heads = {"aux1.fc2": 1024, "aux2.fc2": 1024, "fc": 1024}
-    for key, width in heads.items():
-        state |= {f"{key}.weight": torch.zeros(1000, width), f"{key}.bias": torch.zeros(1000)}
-    return state
+        shapes.unit("aux1.conv", 512, 128, (1, 1))
+        shapes.unit("aux2.conv", 528, 128, (1, 1))
+        heads = ["aux1.fc1", "aux1.fc2", "aux2.fc1", "aux2.fc2", "fc"]
+    for key in heads:
+        shapes.state |= {f"{key}.weight": torch.zeros(10, 8), f"{key}.bias": torch.zeros(10)}
+    return shapes.state

@@ -6,6 +6,7 @@ import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Self
 
 import cv2
 import numpy as np
@@ -24,7 +25,7 @@ class Xvfb:
         self.name = ""
         self._server: subprocess.Popen[bytes] | None = None
 
-    def __enter__(self) -> "Xvfb":
+    def __enter__(self) -> Self:
         read_end, write_end = os.pipe()
         width, height = self.size
         self._server = subprocess.Popen(

@@ -85,7 +85,7 @@ class PlainScreen:
     def show(self, frame: Frame, veil: Veil, look: Look, hud: list[str]) -> None:
         """Draw one refresh and hand it to the display.  Raises SinkError when the display is lost."""
         surface = self._surface()
-        _ = self._window.closed  # lets SDL see to the window even where nobody reads keys
+        self._window.pump()
         size = surface.get_size()
         if self._sheet is None or self._sheet.shape[:2] != (size[1], size[0]):
             self._sheet = np.empty((size[1], size[0], 3), np.uint8)

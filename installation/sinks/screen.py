@@ -102,7 +102,7 @@ class GLScreen:
     def show(self, frame: Frame, veil: Veil, look: Look, hud: list[str]) -> None:
         """Draw one refresh and hand it to the display.  Raises SinkError when the display or context is lost."""
         card = self._opened()
-        _ = self._window.closed  # lets SDL see to the window even where nobody reads keys
+        self._window.pump()
         try:
             card.load(frame, veil, look, self.placing)
             card.load_hud(self._hud if self._hud.update([] if look.blackout else hud, self.size) else None)

@@ -110,8 +110,14 @@ class Window:
     def closed(self) -> bool:
         """True once a person closed the window.  Looks at what is waiting; takes nothing away from the keys."""
         if self.is_open and not self._closed:
-            self._closed = pygame.event.peek(pygame.QUIT)
+            self._closed = not pygame.display.get_init() or pygame.event.peek(pygame.QUIT)
         return self._closed
+
+    def pump(self) -> None:
+        """Let SDL see to the window, also where nobody reads keys.  Raises SinkError when the display is gone."""
+        if not pygame.display.get_init():
+            raise SinkError(f"display {self._display.name} is gone: SDL was shut down")
+        _ = self.closed
 
     def close(self) -> None:
         if self.is_open:

@@ -11,10 +11,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Protocol, Self
 
-# Both are read by OpenCV once: the first at its first capture (its own ten seconds of waiting for a stalled camera
-# would outlast our understudy), the second at import (asking for an absent camera prints lines of native noise).
+# Read by OpenCV at its first capture: its own ten seconds of waiting for a stalled camera would outlast our understudy.
 os.environ.setdefault("OPENCV_VIDEOIO_V4L_SELECT_TIMEOUT", "1")
-os.environ.setdefault("OPENCV_LOG_LEVEL", "SILENT")
 
 import cv2
 import numpy as np
@@ -24,17 +22,23 @@ from installation.errors import SourceError
 from installation.frame import Frame, Pixels
 from installation.sources.v4l2 import Node, nodes
 
+if "OPENCV_LOG_LEVEL" not in os.environ:  # too late to set it there, others import cv2 before us
+    cv2.utils.logging.setLogLevel(
+        cv2.utils.logging.LOG_LEVEL_SILENT
+    )  # asking for an absent camera would print native noise over our one line
+
 STALE = 1.0  # seconds of byte-identical pictures, or of none, after which a camera is gone
 _PATIENCE = 0.5  # seconds `read` goes on looking for a new picture
 _PROBED = 6  # indices tried where the system cannot list its cameras
-_FIRST_PICTURE = 3.0  # seconds a camera is given for its first picture: sensors warm up
+_FIRST_PICTURE = 2.0  # seconds a camera is given for its first picture: sensors warm up
 
 
 class Capture(Protocol):
     """What is used of `cv2.VideoCapture`."""
 
     def isOpened(self) -> bool: ...  # noqa: N802
-    def read(self) -> tuple[bool, Any]: ...
+    def grab(self) -> bool: ...
+    def retrieve(self) -> tuple[bool, Any]: ...
     def set(self, prop: int, value: float) -> bool: ...
     def release(self) -> None: ...
 
@@ -110,7 +114,7 @@ class Camera:
         capture.set(cv2.CAP_PROP_FPS, self._fps)
         capture.set(cv2.CAP_PROP_BUFFERSIZE, 1.0)  # the newest picture, where the driver listens
         self._capture = capture
-        self._changed = self._clock.now() + _FIRST_PICTURE - STALE
+        self._changed = self._clock.now() + max(0.0, _FIRST_PICTURE - (self._stale or 0.0))
         return self
 
     def __exit__(
@@ -133,8 +137,10 @@ class Camera:
             raise SourceError(f"{self.name} is closed; it has to be entered first")
         begin = self._clock.now()
         while True:
-            given, picture = self._capture.read()
-            now = self._clock.now()
+            given, picture = self._capture.grab(), None
+            now = self._clock.now()  # before the picture is unpacked: a large MJPG takes milliseconds
+            if given:
+                given, picture = self._capture.retrieve()
             if given and picture is not None and picture.size:
                 pixels = _rgb(picture)
                 if self._stale is None or not _same(pixels, self._picture):

@@ -24,7 +24,7 @@ Map = NDArray[np.float32]
 _FULL = 640 * 360  # pixels drawn at most; larger pictures are scaled up, since clouds have no hard edges
 _BAND = 60  # rows painted at a time; those of open sky are passed over
 _EDGE = np.array([round(255 * x * x * (3 - 2 * x)) for x in np.linspace(0, 1, 256)], np.uint8)  # density to cover
-_SKY_EVERY = 1.0  # seconds; the light changes by less than one display level in that time
+_SKY_EVERY = 0.25  # seconds; the light changes by less than one display level in that time
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,16 +127,16 @@ class _Canvas:
         if self._sky is not None and self._sky[0].time == time:
             return self._sky
         light = light_at(time)
-        down = _shares(self._half)[1]
-        column = light.zenith + (light.middle - light.zenith) * _smooth(down[..., None], 0.0, 0.55)
-        column = column + (light.horizon - column) * _smooth(down[..., None], 0.45, 1.0)
-        glow = _glow(self._half, light)
-        sky = column + (light.sunlit - column) * glow[..., None]
+        down = _shares(self._small)[1][..., None]
+        column = light.zenith + (light.middle - light.zenith) * _smooth(down, 0.0, 0.55)
+        column = column + (light.horizon - column) * _smooth(down, 0.45, 1.0)
+        glow = _glow(self._small, light)
+        sky = _resized((column + (light.sunlit - column) * glow[..., None]).astype(np.float32), self._half)
         dithered = np.clip(sky + self._dither, 0, 255).astype(np.uint8)  # a plain gradient shows its bands
         self._ramps = [light.ramp(bank.haze) for bank in _BANKS]
         white = np.empty_like(dithered)
         white[:] = light.lit * 0.8 + light.horizon * 0.2
-        self._sky = light, dithered, white, _glow(self._small, light)
+        self._sky = light, dithered, white, glow
         return self._sky
 
     def _high(self, sky: Pixels, white: Pixels, time: float) -> Pixels:
@@ -149,7 +149,7 @@ class _Canvas:
         bank, toward = _BANKS[i], light.toward
         # Where there is cloud at all: two slow shapes sliding over each other, heaped up above a flat base.
         drift = time / 60.0 * bank.drift
-        span = 116.0 / (0.35 + 0.65 * bank.scale) * self._unit  # pixels of noise across the picture
+        span = 116.0 / (0.35 + 0.65 * bank.scale) * self._full[0] / (640 * self._unit)  # pixels of noise across
         shape = self._vapour.shapes(self._small, span / self._small[0], drift * span, i, time)
         up = (bank.base - _shares(self._small)[1]) / bank.tall
         heap = np.where(up < 0, 9.0 * up, -1.6 * np.clip(up, 0.0, 3.0) ** 1.5) + (bank.cover + 0.45)

@@ -19,7 +19,7 @@ from installation.parts import Source
 _log = logging.getLogger("dreamwall.feed")
 
 FIRST_RETRY = 0.25  # seconds before the first try to open a lost source again; doubles
-LAST_RETRY = 2.0  # and stays here: a cable that is put back is seen within this
+LAST_RETRY = 1.5  # and stays here: with opening and fading in, a camera is back on the wall within three
 LEAVE = 2.0  # seconds a reading source is given to end; then its thread is left behind
 _NAP = 0.1  # longest sleep on the clock, so that leaving is noticed
 _LATE = 0.25  # seconds behind its own pace at which a recording stops trying to catch up
@@ -125,6 +125,8 @@ class Feed:
                     begin = now - frame.time
                 when = begin + frame.time
                 self._wait(when, stop)
+                if stop.is_set():
+                    return
             self._give(frame, when)
 
     def _give(self, frame: Frame, when: float) -> None:

@@ -1,9 +1,9 @@
 """The carrier: keeps the dream on the people while they move, between one residual and the next.
 
-The dream is slower than the screen.  The carrier holds the newest two residuals, each with the path back from the present
-frame to the frame it was dreamed on, and lets the older fade into the newer, so that a slow machine dreams slower but
-never jerks.  Paths, not pictures, are composed from frame to frame: a path is smooth and survives being sampled often,
-a residual would blur.
+The dream is slower than the screen.  The carrier holds the newest two residuals, each with the path back from the
+present frame to the frame it was dreamed on, and lets the older fade into the newer, so that a slow machine dreams
+slower but never jerks.  Paths, not pictures, are composed from frame to frame: a path is smooth and survives being
+sampled often, a residual would blur.
 """
 
 from dataclasses import dataclass, field

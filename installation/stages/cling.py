@@ -44,7 +44,7 @@ class Cling:
             return
         x = path[..., 0] + np.arange(width, dtype=np.float32)
         y = path[..., 1] + np.arange(height, dtype=np.float32)[:, None]
-        carried = cv2.remap(last[1], x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        carried = np.asarray(cv2.remap(last[1], x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE), np.float32)
         self._with.append(_correlation(carried[moving], field[moving]))
         self._without.append(_correlation(last[1][moving], field[moving]))
 

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from typing import Self
 
 import numpy as np
 import torch
@@ -70,7 +71,7 @@ class Inline:
         self._residual: Residual | None = None
         self.dreamed = 0
 
-    def __enter__(self) -> "Inline":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -1,8 +1,8 @@
 """Optical flow: where each place of a picture was in an older one, and how far that is to be believed.
 
 Flow is computed on small grey pictures, whatever the camera and the network work at: a person's movement is smooth, and
-at 320x240 OpenCV's DIS flow (Kroeger, Timofte, Dai, Van Gool, *Fast optical flow using dense inverse search*, 2016) takes
-about a millisecond.
+at 320x240 OpenCV's DIS flow (Kroeger, Timofte, Dai, Van Gool, *Fast optical flow using dense inverse search*, 2016)
+takes about a millisecond.
 """
 
 from typing import Any
@@ -41,13 +41,14 @@ class Flow:
 
     def back(self, new: Grey, old: Grey) -> Displacement:
         """For each place of ``new``: how far away it was in ``old``."""
-        found = np.asarray(self._dis.calc(new, old, None), np.float32)
+        found: Displacement = np.asarray(self._dis.calc(new, old, None), np.float32)
         length = cv2.magnitude(found[..., 0], found[..., 1])
         # A still room must stay still: carrying by a tenth of a pixel, frame after frame, is a blur.
         moves = np.clip((length - STILL[0]) / (STILL[1] - STILL[0]), 0, 1)
         found *= moves[..., None] * 0.5
         # DIS itself stops at a quarter of the resolution, so nothing is lost, and all that follows costs a quarter.
-        return np.asarray(cv2.resize(found, _half(new), interpolation=cv2.INTER_AREA), np.float32)
+        path: Displacement = np.asarray(cv2.resize(found, _half(new), interpolation=cv2.INTER_AREA), np.float32)
+        return path
 
 
 def follow(path: Displacement, moved: Displacement) -> Displacement:
@@ -58,13 +59,14 @@ def follow(path: Displacement, moved: Displacement) -> Displacement:
 def trust(new: Grey, old: Grey, path: Displacement) -> NDArray[np.float32]:
     """How far ``path`` explains ``new`` by ``old``, 0..1 per place.
 
-    Where the background was uncovered, or a hand was faster than flow can follow, the carried picture is not the new one,
-    and the residual must let go rather than smear.  A change of light as a whole (exposure) is not held against it.
+    Where the background was uncovered, or a hand was faster than flow can follow, the carried picture is not the new
+    one, and the residual must let go rather than smear.  A change of light as a whole (exposure) is not held against
+    it.
     """
     new = cv2.resize(new, _half(new), interpolation=cv2.INTER_AREA)  # type: ignore[assignment]
     carried = _sample(cv2.resize(old, _half(old), interpolation=cv2.INTER_AREA), path)
     wrong = cv2.subtract(new, carried, dtype=cv2.CV_32F)
-    wrong -= float(np.median(wrong[::2, ::2]))
+    wrong = np.asarray(wrong, np.float32) - np.float32(np.median(wrong[::2, ::2]))
     wrong = cv2.boxFilter(cv2.multiply(wrong, wrong), -1, (3, 3))
     kept = cv2.exp(wrong * (-1 / DOUBT**2))
     height, width = new.shape

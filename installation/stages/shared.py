@@ -1,8 +1,8 @@
 """Latest between two processes: a one-place mailbox in shared memory that no death can lock.
 
-One process writes, the other reads, and neither ever holds a lock: a process that is killed while it holds one would take the
-wall with it.  Three slots are used in turn; each is stamped before and after it is filled, so a reader that was overtaken
-notices and looks again.
+One process writes, the other reads, and neither ever holds a lock: a process that is killed while it holds one would
+take the wall with it.  Three slots are used in turn; each is stamped before and after it is filled, so a reader that
+was overtaken notices and looks again.
 """
 
 import ctypes
@@ -85,7 +85,7 @@ class SharedLatest:
     @property
     def dropped(self) -> int:
         """Messages replaced before anybody took them."""
-        published, taken, last = self._counts[:3]
+        published, taken, last = map(int, self._counts[:3])
         waiting = 1 if last < published else 0
         return max(0, published - taken - waiting)
 

@@ -1,7 +1,7 @@
 """The dream worker: the dreaming in a process of its own.
 
-A CUDA fault, an out-of-memory or a hang poisons its process; it must not take the wall with it.  The show goes on with the
-camera, the last residual fades away, and a new worker is begun.  Nothing here ever waits for the worker.
+A CUDA fault, an out-of-memory or a hang poisons its process; it must not take the wall with it.  The show goes on
+with the camera, the last residual fades away, and a new worker is begun.  Nothing here ever waits for the worker.
 """
 
 import contextlib

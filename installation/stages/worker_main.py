@@ -1,4 +1,4 @@
-"""What runs in the dream worker's process.  Imported by the fork server too, so that torch is there before it is needed."""
+"""What runs in the dream worker's process.  The fork server imports it too, so torch is there before it is needed."""
 
 import logging
 import multiprocessing

@@ -1,8 +1,8 @@
 """Eager ascent: autograd, as it comes.  The reference for every other engine, and the engine on CPUs.
 
-On CPUs the memory layout matters most: channels_last runs a step of Inception-v3 in about 60 % of the time that the default
-layout takes, and bfloat16 halves it again where the processor multiplies it natively.  Where it does not, bfloat16
-is emulated and was measured 25 times *slower*, so it is never assumed.
+On CPUs the memory layout matters most: channels_last runs a step of Inception-v3 in about 60 % of the time that the
+default layout takes, and bfloat16 halves it again where the processor multiplies it natively.  Where it does not,
+bfloat16 is emulated and was measured 25 times *slower*, so it is never assumed.
 """
 
 from collections.abc import Sequence
@@ -47,13 +47,13 @@ class Eager:
         """``layers``: taps, shallow to deep.  ``device``, ``dtype``: the best there is unless named."""
         unknown = [name for name in layers if name not in network.layers]
         if unknown or not layers:
-            raise ValueError(
-                f"{network.name} has no layer {', '.join(unknown) or '(none given)'}; it has {', '.join(network.layers)}"
-            )
+            missing = ", ".join(unknown) or "(none given)"
+            raise ValueError(f"{network.name} has no layer {missing}; it has {', '.join(network.layers)}")
         self.device = device or best_device()
         self.dtype = dtype or native_dtype(self.device)
         self.layers = tuple(layers)
-        self._network = network.to(device=self.device, dtype=self.dtype, memory_format=torch.channels_last)
+        self._network = network.to(self.device, self.dtype)
+        self._network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.status = f"eager, {str(self.dtype).removeprefix('torch.')} on {self.device.type}" + _reason(
             self.device, self.dtype
         )

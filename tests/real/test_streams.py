@@ -102,20 +102,24 @@ def test_ffmpeg_as_the_sender() -> None:
     url = f"http://127.0.0.1:{free_port()}/cam"
     sender = subprocess.Popen(
         [
-            "ffmpeg",
-            "-v",
-            "error",
-            "-re",
-            "-f",
-            "lavfi",
-            "-i",
-            "color=red:s=320x240:r=20",
-            "-c:v",
-            "mjpeg",
-            "-f",
-            "mpjpeg",
+            *[
+                "ffmpeg",
+                "-v",
+                "error",
+                "-re",
+                "-f",
+                "lavfi",
+                "-i",
+                "color=red:s=320x240:r=20",
+                "-c:v",
+                "mjpeg",
+                "-f",
+                "mpjpeg",
+                "-listen",
+                "1",
+            ],
+            url,
         ]
-        + ["-listen", "1", url]
     )
     try:
         stream = Stream(url, WallClock())

@@ -1,15 +1,17 @@
 """What is on the wall, and what never is."""
 
+import itertools
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from invented import noise_frame, rough_veil, smooth_frame, soft_veil, some_placing, still_grid
 
 from installation.compose import LUMA, Composer, Placing, colours, compose, mixing
 from installation.frame import Frame, Pixels
 from installation.knobs import KNOBS, Look
 from installation.veil import Carried, Veil
+from invented import noise_frame, rough_veil, smooth_frame, soft_veil, some_placing, still_grid
 
 sides = st.integers(2, 40)
 sizes = st.tuples(sides, sides)
@@ -29,12 +31,12 @@ def by_hand(frame: Frame, veil: Veil, look: Look, size: tuple[int, int], placing
     share = place / np.array([width, height])[:, None, None]
     base = sampled(frame.pixels.astype(np.float64), share)
     flat = veil.flat()
-    dream = 0.0 if flat is None else sampled(flat.astype(np.float64), share)
+    dream = np.zeros_like(base) if flat is None else sampled(flat.astype(np.float64), share)
     if look.bypass:
         levels = look.brightness * base
     else:
         tint = look.intensity * 127.5 * colours(look.hue, look.saturation)
-        levels = look.brightness * (127.5 + look.camera * (base - 127.5) + np.asarray(dream) @ tint.T)
+        levels = look.brightness * (127.5 + look.camera * (base - 127.5) + dream @ tint.T)
     return np.where(inside[..., None], np.rint(np.clip(levels, 0, 255)), 0).astype(np.uint8)
 
 
@@ -122,10 +124,10 @@ def test_every_knob_morphs(name: str) -> None:
     frame, veil, knob = smooth_frame(3), soft_veil(4), KNOBS[name]
     ways = np.linspace(knob.low, knob.high, 60)
     pictures = [compose(frame, veil, Look(**{name: float(value)})).astype(int) for value in ways]
-    steps = [np.abs(after - before).max() for before, after in zip(pictures[:-1], pictures[1:], strict=True)]
+    steps = [np.abs(after - before).max() for before, after in itertools.pairwise(pictures)]
     assert max(steps) <= 16
     quarters = pictures[::15]
-    assert all(np.abs(after - before).max() > 8 for before, after in zip(quarters[:-1], quarters[1:], strict=True))
+    assert all(np.abs(after - before).max() > 8 for before, after in itertools.pairwise(quarters))
 
 
 def test_a_red_dream_is_red() -> None:

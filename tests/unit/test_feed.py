@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from itertools import pairwise
+from typing import Self
 
 import pytest
 
@@ -56,7 +57,7 @@ def test_entering_returns_at_once_whatever_the_device_does() -> None:
     free = threading.Event()
 
     class Stuck(ScriptedSource):
-        def __enter__(self) -> "Stuck":
+        def __enter__(self) -> Self:
             free.wait(30)
             return self
 
@@ -85,13 +86,13 @@ def test_a_hung_read_does_not_hold_up_leaving(monkeypatch: pytest.MonkeyPatch) -
         wait(lambda: len(source.entered) == 2 and feed.frames > 1)
 
 
-def test_back_off_doubles_to_two_seconds() -> None:
-    """A lost source is tried again after 0.25, 0.5, 1, 2, 2, … seconds."""
+def test_back_off_doubles_up_to_a_limit() -> None:
+    """A lost source is tried again after 0.25, 0.5, 1 and from then on 1.5 seconds."""
     clock = HandClock()
     source = ScriptedSource(frames(3), clock, refusals=7)
     with fed(source, clock, lambda kept: kept.put_count >= 3):
         gaps = [round(after - before, 2) for before, after in pairwise(source.entered)]
-    assert gaps[:7] == [0.25, 0.5, 1.0, 2.0, 2.0, 2.0, 2.0]
+    assert gaps[:7] == [0.25, 0.5, 1.0, 1.5, 1.5, 1.5, 1.5]
 
 
 def test_back_off_begins_anew_after_a_frame() -> None:

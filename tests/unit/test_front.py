@@ -1,6 +1,7 @@
 """Front of house: a picture at every refresh, whatever the camera does."""
 
 from collections.abc import Callable, Iterator
+from itertools import pairwise
 from types import TracebackType
 from typing import Self
 
@@ -116,7 +117,7 @@ def test_the_camera_fades_in(house: House) -> None:
     shown = house.play(1.0)
     assert when(house, lambda frame: is_all(frame, RED), begin) <= 0.5 + REFRESH
     reds = [int(frame.pixels[0, 0, 0]) for frame in shown]
-    assert all(abs(after - before) < 30 for before, after in zip(reds, reds[1:], strict=False))
+    assert all(abs(after - before) < 30 for before, after in pairwise(reds))
     assert house.front.on_air == "camera 7"
     assert house.front.camera_share == 1.0
     assert house.events == ["camera 7 is on the wall"]
@@ -194,7 +195,7 @@ def test_index_rises_and_time_never_goes_back(house: House) -> None:
     for seconds, interval in ((0.5, None), (1.0, 1 / 30), (0.7, None), (0.3, 1 / 30), (2.0, None), (1.0, 1 / 25)):
         house.play(seconds, interval)
     frames = [frame for _, frame in house.shown]
-    for before, after in zip(frames, frames[1:], strict=False):
+    for before, after in pairwise(frames):
         assert after is before or (after.index > before.index and after.time >= before.time)
     assert abs(frames[-1].time - house.now) < 0.1, "its time is the show clock's"
 

@@ -109,4 +109,4 @@ def test_every_knob_is_declared_whole():
     assert len(controllers) == len(set(controllers))
     for knob in KNOBS.values():
         assert knob.help.endswith(".") and knob.low <= knob.default <= knob.high and knob.glide > 0
-    assert all(help.endswith(".") for help in SWITCHES.values())
+    assert all(text.endswith(".") for text in SWITCHES.values())

@@ -71,7 +71,9 @@ def test_only_proportions_of_weights_count(leap: Leap) -> None:
 def test_morph_is_continuous(leap: Leap) -> None:
     """Going from one layer to another in twenty steps never jumps, and arrives at another dream."""
     ends = one(leap, 0), one(leap, len(leap.layers) - 1)
-    way = [leap.gradient(scene(2), [(1 - t / 20) * a + t / 20 * b for a, b in zip(*ends, strict=True)]) for t in range(21)]
+    way = [
+        leap.gradient(scene(2), [(1 - t / 20) * a + t / 20 * b for a, b in zip(*ends, strict=True)]) for t in range(21)
+    ]
     way = [d / d.abs().mean() for d in way]
     whole = (way[-1] - way[0]).abs().mean()
     assert whole > 0.2
@@ -106,7 +108,9 @@ def test_stamina(leap: Leap, k: int) -> None:
     residual, strengths = torch.zeros_like(base), []
     for frame in range(300):
         before = residual
-        small = F.interpolate(base + residual * 0.95, [round(n / 1.4 ** (frame % 3)) for n in base.shape[2:]], mode="bilinear")
+        small = F.interpolate(
+            base + residual * 0.95, [round(n / 1.4 ** (frame % 3)) for n in base.shape[2:]], mode="bilinear"
+        )
         direction = leap.gradient(small, one(leap, k))
         change = F.interpolate(direction / direction.abs().mean(), base.shape[2:], mode="bilinear")
         residual = (base + residual * 0.95 + change * leap.reach * 1.5 / 127.5).clamp(-1, 1) - base
@@ -149,7 +153,11 @@ def test_bad_files_give_one_line(tmp_path: Path) -> None:
     save_file({"weight": torch.zeros(3)}, tmp_path / "other.safetensors")
     whole = load_file(SHIPPED)
     whole.popitem()
-    about = {"format": "dreamwall-leap-1", "shape": '{"taps": ["a"], "widths": [16, 48, 112], "blocks": 3}', "card": "{}"}
+    about = {
+        "format": "dreamwall-leap-1",
+        "shape": '{"taps": ["a"], "widths": [16, 48, 112], "blocks": 3}',
+        "card": "{}",
+    }
     save_file(whole, tmp_path / "damaged.safetensors", about)
     for name in ("missing", "text", "other", "damaged"):
         with pytest.raises(ValueError, match=name) as refusal:
