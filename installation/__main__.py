@@ -60,10 +60,11 @@ def _still(options: Namespace, settings: Settings) -> int:
 
 def _fetch(options: Namespace, settings: Settings) -> int:  # noqa: ARG001 (every command is called alike)
     from models.fetch import fetch
-    from models.weights import NetworkError, listing
+    from models.weights import NetworkError, known_networks
 
     if options.name is None:
-        print("\n".join(listing()))
+        for name, known in known_networks().items():
+            print(f"{name}: {known.source}; licence {known.licence}" + ("" if known.url else "; no public address"))
         return 0
     try:
         print(fetch(options.name))

@@ -135,7 +135,11 @@ class _Announce:
             self._vitals.facts |= {name: ready[name] for name in ("network", "layers", "engine")}
             self._once("network", f"{ready['choice']}; layers {ready['layers']}")
             self._once("engine", ready["engine"])
-        self._vitals.facts |= {"source": self._front.on_air, "screen": self._screen.status}
+        self._vitals.facts |= {
+            "source": self._front.on_air,
+            "screen": self._screen.status,
+            "worker_pid": self._worker.pid,
+        }
 
     def lines(self) -> list[str]:
         """The HUD: a title, then a line for each thing an operator asks about, label and value with a tab between."""
@@ -170,7 +174,9 @@ def _screen(settings: Settings, vitals: Vitals) -> Screen:
     except SinkError:
         if settings.display is not None or settings.renderer != "auto":
             raise
-        return Page(port=settings.port, placing=placing, vitals=vitals.now)
+        page = Page(port=settings.port, placing=placing, vitals=vitals.now).__enter__()
+        vitals.event(f"no window: {error}; the picture is on a page")
+        return page
 
 
 def _rate(settings: Settings, screen: Screen) -> float | None:

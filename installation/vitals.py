@@ -105,6 +105,7 @@ class Vitals:
             "dream_fps": round(self.dream.lately(now), 1),
             "screen_fps": round(self.screen.lately(now), 1),
             "latency_refreshes": self._latencies[-1] if self._latencies else None,
+            "refreshes": self.refreshes,
             "uptime_s": round(now - self._begun, 1),
             "events": self.events()[-20:],
             **self.facts,

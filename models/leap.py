@@ -63,6 +63,12 @@ class Block(nn.Module):
         return result
 
 
+def regional(x: Tensor) -> Tensor:
+    """What whole regions of `x` (about 40 pixels wide) have in common: a tint, which feedback would add up to a colour cast."""
+    coarse = F.avg_pool2d(F.avg_pool2d(x, GRAIN), 5, 1, 2, count_include_pad=False)
+    return F.interpolate(coarse, scale_factor=float(GRAIN), mode="bilinear", align_corners=False)
+
+
 class LeapNet(nn.Module):
     """Picture as dreamed so far and layer weights in, direction of change out.
 
@@ -101,7 +107,8 @@ class LeapNet(nn.Module):
             coarse = block(coarse, code)
         middle = self.draw_middle(middle + F.interpolate(self.up_middle(F.relu(coarse)), scale_factor=2.0), code)
         fine = self.draw_fine(fine + F.interpolate(self.up_fine(F.relu(middle)), scale_factor=2.0), code)
-        return F.pixel_shuffle(self.leave(F.relu(fine)), 2)[:, :, :height, :width]
+        direction = F.pixel_shuffle(self.leave(F.relu(fine)), 2)
+        return (direction - regional(direction))[:, :, :height, :width]
 
     def fold(self) -> "LeapNet":
         """Fold every batch norm away, for use; afterwards the network can no longer be trained well. Returns itself."""

@@ -28,7 +28,7 @@ from torch import Tensor
 
 from models.leap import TAPS, LeapNet
 
-SIZE, MARGIN = 160, 8  # pixels: side of a training picture, and what the teacher does not see of it on each side
+SIZE, MARGIN = 128, 8  # pixels: side of a training picture, and what the teacher does not see of it on each side
 DECAY = 0.95  # of the residual from visit to visit
 HELD_OUT = ("07", "16", "20", "23")  # photographs for validation only
 PEOPLE = ("04", "05", "10", "12", "14", "15", "18")  # photographs that show people are not used at all

@@ -3,10 +3,9 @@
 from installation.clock import Clock
 from installation.compose import AS_IT_COMES, Placing
 from installation.errors import SinkError
-from installation.sdl import pygame
 from installation.sinks.plain import PlainScreen
 from installation.sinks.screen import GLScreen, renderer_here, short
-from installation.sinks.window import BLIND, choose_display
+from installation.sinks.window import choose_display
 
 RENDERERS = ("auto", "opengl", "plain")
 SOFTWARE = ("llvmpipe", "softpipe", "swrast", "software rasterizer", "gdi generic", "swiftshader")
@@ -28,7 +27,6 @@ def open_screen(
     if renderer not in RENDERERS:
         raise SinkError(f"no renderer {renderer!r}; there is {', '.join(RENDERERS)}")
     choose_display(display)  # a wrong name is refused before anything is opened
-    _refuse_blind()
     if renderer == "opengl":
         return GLScreen(display, windowed=windowed, size=size, placing=placing, clock=clock).__enter__()
     why = "asked for"
@@ -46,14 +44,3 @@ def open_screen(
 def is_software(renderer_string: str) -> bool:
     """Whether an OpenGL renderer of this name runs on the processor."""
     return any(name in renderer_string.lower() for name in SOFTWARE)
-
-
-def _refuse_blind() -> None:
-    """SDL's dummy driver opens windows that nobody sees; the page is better than that."""
-    opened = not pygame.display.get_init()
-    pygame.display.init()
-    driver = pygame.display.get_driver()
-    if opened:
-        pygame.display.quit()
-    if driver in BLIND:
-        raise SinkError(f"SDL_VIDEODRIVER={driver} shows nothing")

@@ -24,6 +24,7 @@ from installation.veil import Veil
 CONTAINERS = {".mp4": "mp4", ".mkv": "matroska"}
 CODECS = ("libx264", "mpeg4")  # the second is in every FFmpeg
 QUALITY = {"libx264": {"crf": "17", "preset": "veryfast"}, "mpeg4": {"q": "3"}}
+FRAGMENT = 2  # seconds of film that a power cut may cost
 BT709, TV = 1, 1  # FFmpeg's numbers for the colours of HD; untagged, players guess by the height of the picture
 
 
@@ -66,7 +67,10 @@ class Film:
             if not self.stills and self._container is None:
                 options = {"movflags": "frag_keyframe+empty_moov"} if self._format == "mp4" else {}
                 self._container = av.open(
-                    str(self._part), "w", format=self._format, options={"fflags": "+bitexact", **options}
+                    str(self._part),
+                    "w",
+                    format=self._format,
+                    options={"fflags": "+bitexact", "flush_packets": "1", **options},
                 )
         except (OSError, av.FFmpegError) as error:
             raise SinkError(f"{self.path} cannot be written: {_why(error)}") from error
@@ -155,6 +159,7 @@ class Film:
             stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
             codec = stream.codec_context
             codec.thread_count = 1
+            codec.gop_size = max(1, round(self._rate * FRAGMENT))
             codec.flags |= av.codec.context.Flags.bitexact
             codec.colorspace, codec.color_primaries, codec.color_trc, codec.color_range = BT709, BT709, BT709, TV
             return stream

@@ -9,7 +9,6 @@ import numpy as np
 
 from installation.clock import Clock
 from installation.compose import AS_IT_COMES, Composer, Placing
-from installation.errors import SinkError
 from installation.frame import Frame, Pixels
 from installation.knobs import Look
 from installation.sdl import pygame
@@ -84,7 +83,7 @@ class PlainScreen:
 
     def show(self, frame: Frame, veil: Veil, look: Look, hud: list[str]) -> None:
         """Draw one refresh and hand it to the display.  Raises SinkError when the display is lost."""
-        surface = self._surface()
+        surface = self._window.surface
         self._window.pump()
         size = surface.get_size()
         if self._sheet is None or self._sheet.shape[:2] != (size[1], size[0]):
@@ -96,15 +95,9 @@ class PlainScreen:
 
     def picture(self) -> Pixels:
         """What was last shown, (H, W, 3) uint8 RGB, overlay included."""
-        surface = self._surface()
+        surface = self._window.surface
         raw = np.frombuffer(pygame.image.tobytes(surface, "RGB"), np.uint8)
         return raw.reshape(surface.get_height(), surface.get_width(), 3).copy()
-
-    def _surface(self) -> pygame.Surface:
-        surface = pygame.display.get_surface() if self._window.is_open else None
-        if surface is None:
-            raise SinkError("the window is not open")
-        return surface
 
 
 def _put(picture: Pixels, surface: pygame.Surface) -> None:

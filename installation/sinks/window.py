@@ -9,6 +9,7 @@ from installation.errors import SinkError
 from installation.sdl import pygame
 
 TITLE = "Dreamwall"
+SETTLING = 25  # hundredths of a second a new window may take to be there
 BLIND = {"dummy", "offscreen"}  # SDL's drivers that show nothing to anybody
 
 
@@ -52,59 +53,88 @@ def choose_display(wanted: str | None) -> Display:
 
 
 class Window:
-    """One window on one display.  For the main thread."""
+    """One window on one display, for OpenGL or for a plain surface.  For the main thread.
+
+    pygame.Window and not pygame.display.set_mode: it goes fullscreen and back with its OpenGL context and textures, and
+    asks nothing else of SDL.  (set_mode(vsync=1) draws even a plain surface through OpenGL: 9 ms a refresh where there
+    is no graphics card, against 0.05.)
+    """
 
     def __init__(self, display: str | None, windowed: bool, size: tuple[int, int]) -> None:
         self._wanted, self._asked_size = display, size
         self.fullscreen = not windowed
-        self.is_open = False
         self.vsync = False
         self._closed = False
-        self._gl = self._hidden = False
+        self._display = Display(0, "", size)
+        self._window: pygame.Window | None = None
+
+    @property
+    def is_open(self) -> bool:
+        return self._window is not None
 
     @property
     def size(self) -> tuple[int, int]:
         """Width and height in pixels, as they now are."""
-        width, height = pygame.display.get_window_size()
-        return width, height
+        width, height = self._open_window().size
+        return int(width), int(height)
+
+    @property
+    def surface(self) -> pygame.Surface:
+        """What to draw on, of a plain window; ask for it at each refresh, since it goes with the size."""
+        return self._open_window().get_surface()
 
     def open(self, *, gl: bool, hidden: bool = False) -> None:
         """Raises SinkError when there is no such display or no window can be had.  ``hidden``: never shown."""
-        self._gl, self._hidden = gl, hidden
         self._display = choose_display(self._wanted)
         _start_video()
+        centred = 0x2FFF0000 | self._display.index  # SDL's word for the middle of that display
         try:
-            self._set_mode()
-            pygame.display.set_caption(TITLE)
+            if gl:
+                _ask_for_core_context()
+            self._window = pygame.Window(
+                TITLE,
+                self._display.size if self.fullscreen else self._asked_size,
+                (centred, centred),
+                fullscreen_desktop=self.fullscreen,
+                opengl=gl,
+                hidden=hidden,
+                resizable=not self.fullscreen,
+            )
+            self.vsync = gl and _ask_for_vsync()
             pygame.display.set_allow_screensaver(False)
+            pygame.mouse.set_visible(not self.fullscreen)
+            self._settle()
         except pygame.error as error:
+            self.close()
             pygame.display.quit()
-            raise SinkError(f"no window on display {self._display}: {error}") from error
-        self.is_open = True
+            what = "no usable OpenGL 3.3" if gl else "no window"
+            raise SinkError(f"{what} on display {self._display}: {error}") from error
 
     def flip(self) -> None:
         """Hand what was drawn to the display; waits for it where vsync is had.  Raises SinkError."""
         try:
-            pygame.display.flip()
+            self._open_window().flip()
         except pygame.error as error:
             raise SinkError(f"display {self._display.name} is gone: {error}") from error
 
+    def pump(self) -> None:
+        """Let SDL see to the window, also where nobody reads keys.  Raises SinkError when the display is gone."""
+        if not pygame.display.get_init():
+            raise SinkError(f"display {self._display.name} is gone: SDL was shut down")
+        _ = self.closed
+
     def toggle_fullscreen(self) -> None:
-        """Between the whole display and a window; what was drawn with OpenGL is kept."""
-        if not self.is_open:
+        """Between the whole display and a window."""
+        if self._window is None:
             return
         self.fullscreen = not self.fullscreen
-        if self._gl:
-            # A new set_mode would throw the OpenGL context away with all its textures, and the wall would blink.
-            window = pygame.Window.from_display_module()
-            if self.fullscreen:
-                window.set_fullscreen(desktop=True)
-            else:
-                window.set_windowed()
-                window.size = self._asked_size
-            pygame.mouse.set_visible(not self.fullscreen)
+        if self.fullscreen:
+            self._window.set_fullscreen(desktop=True)
         else:
-            self._set_mode()
+            self._window.set_windowed()
+            self._window.resizable = True
+            self._window.size = self._asked_size
+        pygame.mouse.set_visible(not self.fullscreen)
 
     @property
     def closed(self) -> bool:
@@ -113,49 +143,51 @@ class Window:
             self._closed = not pygame.display.get_init() or pygame.event.peek(pygame.QUIT)
         return self._closed
 
-    def pump(self) -> None:
-        """Let SDL see to the window, also where nobody reads keys.  Raises SinkError when the display is gone."""
-        if not pygame.display.get_init():
-            raise SinkError(f"display {self._display.name} is gone: SDL was shut down")
-        _ = self.closed
-
     def close(self) -> None:
-        if self.is_open:
-            self.is_open = False
+        if self._window is not None:
+            self._window.destroy()
+            self._window = None
             pygame.display.quit()
 
-    def _set_mode(self) -> None:
-        flags = pygame.OPENGL | pygame.DOUBLEBUF if self._gl else 0
-        flags |= pygame.HIDDEN if self._hidden else 0
-        flags |= pygame.FULLSCREEN if self.fullscreen else pygame.RESIZABLE
-        size = self._display.size if self.fullscreen else self._asked_size
-        if self._gl:
-            set_attribute = pygame.display.gl_set_attribute
-            set_attribute(pygame.GL_CONTEXT_MAJOR_VERSION, 3)
-            set_attribute(pygame.GL_CONTEXT_MINOR_VERSION, 3)
-            set_attribute(pygame.GL_CONTEXT_PROFILE_MASK, pygame.GL_CONTEXT_PROFILE_CORE)
-            set_attribute(pygame.GL_CONTEXT_FORWARD_COMPATIBLE_FLAG, 1)
-        where = self._display.index
-        self.vsync = False
-        if not self._gl:  # asked for vsync, SDL would draw the surface through OpenGL: 9 ms of llvmpipe against 0.05
-            pygame.display.set_mode(size, flags, display=where)
-        else:
-            try:
-                pygame.display.set_mode(size, flags, display=where, vsync=1)
-                self.vsync = bool(pygame.display.is_vsync())
-            except pygame.error:  # vsync is a request that some drivers refuse with an error
-                pygame.display.set_mode(size, flags, display=where)
-        pygame.mouse.set_visible(not self.fullscreen)
+    def _settle(self) -> None:
+        """Wait until the window is where it will stay: X throws away what is drawn while it moves."""
+        for _ in range(SETTLING):
+            pygame.event.pump()
+            pygame.time.wait(10)
+            if pygame.event.peek(pygame.WINDOWEXPOSED):
+                break
+
+    def _open_window(self) -> pygame.Window:
+        if self._window is None:
+            raise SinkError("the window is not open")
+        return self._window
+
+
+def _ask_for_core_context() -> None:
+    pygame.display.gl_set_attribute(pygame.GL_CONTEXT_MAJOR_VERSION, 3)
+    pygame.display.gl_set_attribute(pygame.GL_CONTEXT_MINOR_VERSION, 3)
+    pygame.display.gl_set_attribute(pygame.GL_CONTEXT_PROFILE_MASK, pygame.GL_CONTEXT_PROFILE_CORE)
+    pygame.display.gl_set_attribute(pygame.GL_CONTEXT_FORWARD_COMPATIBLE_FLAG, 1)
+
+
+def _ask_for_vsync() -> bool:
+    """Whether flips now wait for the display.  A request that some drivers refuse."""
+    try:
+        return int(_sdl().SDL_GL_SetSwapInterval(1)) == 0
+    except (OSError, AttributeError):
+        return False
 
 
 def _start_video() -> None:
+    """Have SDL's video up.  Without a display SDL quietly takes a driver that draws into nothing; that is refused."""
     try:
         pygame.display.init()
+        driver, displays = pygame.display.get_driver(), pygame.display.get_desktop_sizes()
     except pygame.error as error:
         raise SinkError(f"no display to open a window on (SDL: {error})") from error
-    if not pygame.display.get_desktop_sizes():
+    if driver in BLIND or not displays:
         pygame.display.quit()
-        raise SinkError("no display to open a window on: SDL finds none attached")
+        raise SinkError(f"no display to open a window on (SDL has only its {driver!r} driver)")
 
 
 def _name(index: int) -> str:

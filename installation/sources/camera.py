@@ -22,10 +22,10 @@ from installation.errors import SourceError
 from installation.frame import Frame, Pixels
 from installation.sources.v4l2 import Node, nodes
 
-if "OPENCV_LOG_LEVEL" not in os.environ:  # too late to set it there, others import cv2 before us
-    cv2.utils.logging.setLogLevel(
-        cv2.utils.logging.LOG_LEVEL_SILENT
-    )  # asking for an absent camera would print native noise over our one line
+# Asking for an absent camera would print lines of native noise over our one.  Not through OPENCV_LOG_LEVEL: that is
+# read when cv2 is imported, and others import it before us.
+if "OPENCV_LOG_LEVEL" not in os.environ:
+    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
 
 STALE = 1.0  # seconds of byte-identical pictures, or of none, after which a camera is gone
 _PATIENCE = 0.5  # seconds `read` goes on looking for a new picture

@@ -81,7 +81,8 @@ def test_a_carried_dream_moves_the_way_flow_says(wall: Xvfb) -> None:
     veil = Veil((Carried(layer.field, grid, 1.0),))
     with GLScreen() as screen:
         screen.show(frame, veil, Look(), [])
-        assert far(screen.picture(), compose(frame, veil, Look(), SIZE)) <= 3
+        inside = np.s_[30:-10, 10:-70]  # at its edges a picture has no dream to carry in
+        assert far(screen.picture()[inside], compose(frame, veil, Look(), SIZE)[inside]) <= 3
         unmoved = compose(frame, Veil((Carried(layer.field, layer.grid, 1.0),)), Look(), SIZE)
         assert far(screen.picture(), unmoved) > 60
 
@@ -231,5 +232,5 @@ def test_without_a_display_one_line_says_so(monkeypatch: pytest.MonkeyPatch) -> 
             attempt()  # type: ignore[operator]
         assert "\n" not in str(caught.value)
     monkeypatch.setenv("SDL_VIDEODRIVER", "dummy")
-    with pytest.raises(SinkError, match="shows nothing"):
+    with pytest.raises(SinkError, match=r"no display to open a window on .*dummy"):
         open_screen()

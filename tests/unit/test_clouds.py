@@ -48,7 +48,7 @@ def test_another_size_is_the_same_sky() -> None:
 def test_it_drifts_without_a_jump_through_the_whole_day() -> None:
     """From one frame to the next the sky changes a little, never with a jump; over midnight neither."""
     sky = Clouds(0, SMALL)
-    for moment in [*range(0, int(2 * DAY), 37), 0.87 * DAY, 1.87 * DAY - 1 / 15]:
+    for moment in [*range(0, int(2 * DAY), 61), 0.87 * DAY, 1.87 * DAY - 1 / 15]:
         before, after = sky.frame_at(float(moment)).astype(int), sky.frame_at(moment + 1 / 15).astype(int)
         assert 0 < np.abs(after - before).mean() < 3.0, f"at {moment} s"
 
@@ -63,11 +63,11 @@ def test_the_light_moves_without_a_jump() -> None:
         assert np.hypot(after.sun[0] - before.sun[0], after.sun[1] - before.sun[1]) * after.glow < 0.02
 
 
-@pytest.mark.parametrize("seed", [0, 1, 2])
+@pytest.mark.parametrize("seed", [0, 1])
 def test_the_wall_is_never_dark_and_never_empty(seed: int) -> None:
     """At any hour there is light, contrast, colour, and detail for the network to see things in."""
-    sky = Clouds(seed)
-    for moment in range(0, int(3 * DAY), 97):
+    sky = Clouds(seed, (480, 270))
+    for moment in range(0, int(3 * DAY), 131):
         picture = sky.frame_at(float(moment))
         grey = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY)
         assert 70 < grey.mean() < 225, f"at {moment} s"

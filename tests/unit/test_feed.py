@@ -118,19 +118,19 @@ def test_the_operator_is_told_once_per_change() -> None:
     assert events[2] == "scripted: open again, 64x48"
 
 
-def test_index_and_time_rise_over_reopenings() -> None:
+@pytest.mark.parametrize("live", [True, False])
+def test_index_and_time_rise_over_reopenings(live: bool) -> None:
     """Downstream sees one stream of frames: indices and times rise although the source began again at 0."""
     clock = HandClock()
-    source = ScriptedSource([*frames(5), SourceError("gone"), *frames(5)], clock, live=False)
+    source = ScriptedSource([*frames(5), SourceError("gone"), *frames(5)], clock, live=live)
     with fed(source, clock, lambda kept: kept.put_count >= 10) as (kept, _):
         pass
     assert [frame.index for frame in kept.all] == list(range(10))
     assert all(after.time >= before.time for before, after in pairwise(kept.all))
 
 
-def test_a_recording_is_played_at_its_own_pace() -> None:
-    """Frames of a clip come when their time has come, stamped with the show's clock, which did not begin at 0."""
-    clock = HandClock(100.0)
+def played(script: list[Step], clock: HandClock, count: int) -> tuple[list[float], list[Frame]]:
+    """When each frame of a recording came, on the clock, and the frames."""
     arrivals: list[float] = []
 
     class Clocked(Kept):
@@ -138,23 +138,27 @@ def test_a_recording_is_played_at_its_own_pace() -> None:
             arrivals.append(clock.now())
             super().put(value)
 
-    feed = Feed(ScriptedSource(frames(20, 0.1), clock, live=False), clock, lambda _: None)
-    feed.latest = Clocked()
+    feed, kept = Feed(ScriptedSource(script, clock, live=False), clock, lambda _: None), Clocked()
+    feed.latest = kept
     with feed:
-        wait(lambda: feed.frames >= 20)
-    assert [round(time, 3) for time in arrivals[:20]] == [round(100 + i * 0.1, 3) for i in range(20)]
-    assert isinstance(feed.latest, Clocked)
-    assert [frame.time for frame in feed.latest.all[:20]] == pytest.approx(arrivals[:20])
+        wait(lambda: feed.frames >= count)
+    return arrivals[:count], kept.all[:count]
+
+
+def test_a_recording_is_played_at_its_own_pace() -> None:
+    """Frames of a clip come when their time has come, stamped with the show's clock, which did not begin at 0."""
+    arrivals, came = played(frames(20, 0.1), HandClock(100.0), 20)
+    assert arrivals == pytest.approx([100 + i * 0.1 for i in range(20)])
+    assert [frame.time for frame in came] == pytest.approx(arrivals)
 
 
 def test_a_recording_that_was_held_up_does_not_rush() -> None:
     """After a hold-up of three seconds a clip goes on at its pace instead of racing through what was missed."""
     clock = HandClock()
-    source = ScriptedSource([*frames(10)[:5], lambda: clock.sleep(3.0), *frames(10)[5:]], clock, live=False)
-    with fed(source, clock, lambda kept: kept.put_count >= 10) as (kept, _):
-        pass
-    gaps = [after.time - before.time for before, after in pairwise(kept.all[5:10])]
-    assert gaps == pytest.approx([0.1] * 4)
+    script = [*frames(5), lambda: clock.sleep(3.0), *frames(10)[5:]]
+    arrivals, came = played(script, clock, 10)
+    assert [after - before for before, after in pairwise(arrivals[5:])] == pytest.approx([0.1] * 4)
+    assert [frame.time for frame in came] == pytest.approx(arrivals)
 
 
 def test_no_fault_ends_it() -> None:

@@ -1,24 +1,14 @@
 """Flow and the carrier: the dream clings, and lets go where it should."""
 
-import cv2
 import numpy as np
 import pytest
+from pictures import texture
 
 from installation.frame import Residual
 from installation.knobs import Look
 from installation.stages.carrier import Carrier
 from installation.stages.flow import Flow, drift, grey_of, grid, trust
 from installation.veil import carry
-
-
-def texture(seed=0, size=(320, 240)):
-    """A picture with structure at all scales, as rooms and people have."""
-    chance = np.random.default_rng(seed)
-    total = np.zeros((size[1], size[0], 3), np.float32)
-    for cells in (4, 8, 16, 32, 64):
-        small = chance.normal(size=(cells * 3 // 4, cells, 3)).astype(np.float32)
-        total += cv2.resize(small, size, interpolation=cv2.INTER_CUBIC) * (16 / cells) ** 0.5
-    return np.clip(128 + 30 * total, 0, 255).astype(np.uint8)
 
 
 def moved(picture, dx, dy):

@@ -173,7 +173,7 @@ def _before(network: Network, side: int) -> Tensor:
 def test_the_real_network_sees_photographs() -> None:
     """On photographs the ImageNet weights give the activations they are known for, at every layer down to Mixed_7a."""
     network = load_network(WEIGHTS)
-    pictures = [cv2.imread(str(PHOTOS / f"{n:02}.png"))[:, :, ::-1] for n in (3, 15, 23)]
+    pictures = [cv2.imread(str(PHOTOS / f"{n:02}.png"))[:, :, ::-1] for n in (3, 15)]
     small = [cv2.resize(picture, (320, 240), interpolation=cv2.INTER_AREA) for picture in pictures]
     images = torch.stack([torch.from_numpy(picture).permute(2, 0, 1) for picture in small]).float() / 127.5 - 1
     found = dict(zip(network.layers, network.activations(images, network.layers), strict=True))

@@ -99,17 +99,30 @@ def test_it_is_the_notebooks_algorithm(size: tuple[int, int], layer: str) -> Non
     assert np.abs(found - expected).max() < 1e-6
 
 
+def photograph() -> Pixels:
+    photo = cv2.imread(str(PHOTOS / "23.png"))[:, :, ::-1]
+    return cv2.resize(photo, (112, 84), interpolation=cv2.INTER_AREA).astype(np.float64)
+
+
 @needs_weights
 @needs_photos
 def test_it_is_the_notebooks_algorithm_on_the_real_network() -> None:
-    """The same with ImageNet weights on a photograph, where even ten steps lift the objective by a quarter."""
+    """The same holds for the ImageNet weights on a photograph."""
     network = load_network(WEIGHTS, "Mixed_6b").double()
-    photo = cv2.imread(str(PHOTOS / "23.png"))[:, :, ::-1]
-    image = cv2.resize(photo, (112, 84), interpolation=cv2.INTER_AREA).astype(np.float64)
-    expected = notebook_dream(gradient_of(network, "Mixed_6b"), image, iter_n=5, octave_n=2, octave_scale=1.4, seed=0)
-    dream = reference_dream(network, as_tensor(image), "Mixed_6b", iterations=5, octaves=2, seed=0)
+    image = photograph()
+    expected = notebook_dream(gradient_of(network, "Mixed_6b"), image, iter_n=3, octave_n=2, octave_scale=1.4, seed=0)
+    dream = reference_dream(network, as_tensor(image), "Mixed_6b", iterations=3, octaves=2, seed=0)
     assert np.abs(as_pixels(dream) - expected).max() < 1e-5
-    before, after = (network.activations(x, ["Mixed_6b"])[0].square().mean() for x in (as_tensor(image), dream))
+
+
+@needs_weights
+@needs_photos
+def test_the_reference_dream_raises_the_objective_of_the_real_network() -> None:
+    """On a photograph the objective rises by a quarter or more within ten steps."""
+    network = load_network(WEIGHTS, "Mixed_6b")
+    image = as_tensor(photograph()).float()
+    dream = reference_dream(network, image, "Mixed_6b", iterations=5, octaves=2)
+    before, after = (network.activations(x, ["Mixed_6b"])[0].square().mean() for x in (image, dream))
     assert after > 1.25 * before
 
 
