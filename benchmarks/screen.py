@@ -16,13 +16,10 @@ import time
 from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
-
-sys.path[:0] = [str(Path(__file__).parents[1]), str(Path(__file__).parents[1] / "tests")]
-
-from xvfb import Xvfb, a_display
 
 from installation.compose import Composer
 from installation.errors import SinkError
@@ -31,6 +28,9 @@ from installation.knobs import Look
 from installation.sinks.plain import PlainScreen
 from installation.sinks.screen import GLScreen
 from installation.veil import Carried, Grid, Veil
+
+if TYPE_CHECKING:
+    from xvfb import Xvfb
 
 CAMERA, DREAM, DISPLAY = (640, 480), (320, 240), (1280, 720)
 REDREAM = 4  # refreshes between two residuals
@@ -59,7 +59,7 @@ def _field(rng: np.random.Generator, reach: float) -> Field:
     return np.asarray(noise * (reach / np.abs(noise).max()), np.float32)
 
 
-def measure(show: Callable[[Frame, Veil], None], refreshes: int, rate: float, server: Xvfb | None) -> str:
+def measure(show: Callable[[Frame, Veil], None], refreshes: int, rate: float, server: "Xvfb | None") -> str:
     """Milliseconds of processor per refresh, of this process over all cores and of the X server; wall clock in show."""
     shows = script(refreshes + 20)
     for frame, veil in shows[:20]:
@@ -87,6 +87,9 @@ def main() -> None:
     options.add_argument("--rate", type=float, default=30.0, help="refreshes a second")
     given = options.parse_args()
     cv2.setNumThreads(1)
+    sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
+    from xvfb import a_display
+
     composer, sheet = Composer(), np.empty((DISPLAY[1], DISPLAY[0], 3), np.uint8)
     with ExitStack() as stack:
         server = None if os.environ.get("DISPLAY") else stack.enter_context(a_display(DISPLAY))

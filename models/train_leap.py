@@ -286,7 +286,7 @@ def train(args: argparse.Namespace, act: Act) -> None:
         t = spent / args.minutes
         for group in optimiser.param_groups:
             group["lr"] = float(args.rate * min(1, (count + 1) / 100) * max(0.02, (1 + np.cos(np.pi * t)) / 2))
-        leap_share = float(np.clip((spent - args.lean) / max(args.fade, 1e-3), 0, 1))
+        leap_share = float(np.clip((spent - args.lean) / max(args.fade, 1e-3), 0, args.most))
         depth = int(rng.choice(len(TAPS), p=args.depths))
         picks = pool.draw(depth, args.batch, 0.08)
         base, weights = pool.base[depth][picks], pool.weights[depth][picks]
@@ -366,9 +366,10 @@ def main(act: Act | None = None) -> None:
     parser.add_argument("--batch", type=int, default=4)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--every", type=float, default=60)
-    parser.add_argument("--anchor", type=float, default=0.5)
-    parser.add_argument("--kind", type=float, default=0.5)
-    parser.add_argument("--plain", type=float, default=0.25)
+    parser.add_argument("--anchor", type=float, default=0.2)
+    parser.add_argument("--kind", type=float, default=0.2)
+    parser.add_argument("--plain", type=float, default=1.0)
+    parser.add_argument("--most", type=float, default=0.6)
     parser.add_argument("--depths", type=float, nargs=len(TAPS), default=[0.3, 0.25, 0.25, 0.2])
     args = parser.parse_args()
     if act is None:

@@ -154,7 +154,7 @@ def test_a_full_disk_loses_nothing_that_was_written(name: str, tmp_path: Path) -
     root = Path(__file__).parents[2]
     done = subprocess.run(
         [sys.executable, "-c", textwrap.dedent(code)],
-        cwd=root, env={"PYTHONPATH": f"{root}:{root / 'tests'}"}, capture_output=True, text=True, timeout=60, check=False,
+        cwd=root, env={"PYTHONPATH": f"{root}:{root / 'tests'}"}, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert "takes no more" in done.stdout
