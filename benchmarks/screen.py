@@ -1,7 +1,7 @@
 """What a refresh costs: OpenGL against plain SDL, in milliseconds of processor.
 
-    python benchmarks/screen.py                  both, on the display there is, else on an Xvfb of its own
-    python benchmarks/screen.py --refreshes 60   and so on; see --help
+    python -m benchmarks.screen                  both, on the display there is, else on an Xvfb of its own
+    python -m benchmarks.screen --refreshes 60   and so on; see --help
 
 A camera of 640x480 at 30 a second, two residuals of 320x240 (a new one at 8 a second, flow grids new for every frame),
 shown at 1280x720, paced at 30 refreshes a second.  On a machine without a graphics card OpenGL runs on the same cores

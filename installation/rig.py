@@ -1,6 +1,6 @@
 """The rig: from settings to a running line.  The only file that names concrete classes."""
 
-import os
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -38,8 +38,14 @@ class Rig:
     def report(self) -> dict[str, Any]:
         """What the show has measured so far."""
         drops = {"camera": self.front.drops, **self.worker.dropped}
-        cores = _cores(self.vitals.now()["uptime_s"])
-        return {**self.vitals.report(), "drops": drops, "worker_restarts": self.worker.restarts, "cores": cores}
+        seconds = max(self.vitals.now()["uptime_s"], 0.1)
+        spent = {"show": time.process_time(), "dream": self.worker.processor_seconds}
+        return {
+            **self.vitals.report(),
+            "drops": drops,
+            "worker_restarts": self.worker.restarts,
+            "cores": {name: round(used / seconds, 2) for name, used in spent.items()},
+        }
 
 
 def play(
@@ -171,7 +177,7 @@ def _screen(settings: Settings, vitals: Vitals) -> Screen:
     placing = Placing(mirror=settings.mirror, rotate=settings.rotate, cover=settings.fit == "cover")
     try:
         return open_screen(settings.display, windowed=settings.windowed, placing=placing, renderer=settings.renderer)
-    except SinkError:
+    except SinkError as error:
         if settings.display is not None or settings.renderer != "auto":
             raise
         page = Page(port=settings.port, placing=placing, vitals=vitals.now).__enter__()
@@ -186,12 +192,3 @@ def _rate(settings: Settings, screen: Screen) -> float | None:
     if getattr(screen, "vsync", False):
         return None
     return CARD_RATE if screen.status.startswith("OpenGL") else SOFTWARE_RATE
-
-
-def _cores(seconds: float) -> dict[str, float]:
-    """Processor cores in use on average: by the show itself, and by the dream and other children."""
-    spent = os.times()
-    return {
-        "show": round((spent.user + spent.system) / max(seconds, 1e-6), 2),
-        "dream": round((spent.children_user + spent.children_system) / max(seconds, 1e-6), 2),
-    }

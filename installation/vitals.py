@@ -16,6 +16,7 @@ log = logging.getLogger("dreamwall")
 WINDOW = 3.0  # seconds over which a rate is counted
 KEPT = 200_000  # intervals and latencies kept for the report: an hour at 60 Hz, so memory stays flat for months
 EVENTS = 1000  # events kept
+REPEATS = 4  # an event that is among the newest so many is counted there, not told again
 
 
 class Rate:
@@ -72,9 +73,11 @@ class Vitals:
     def event(self, what: str) -> None:
         """Note something the operator should know; the same thing again and again stays one line with a count."""
         with self._lock:
-            if self._events and self._events[-1].what == what:
-                self._events[-1].count += 1
-                return
+            # A part that fails over and over tells the same few lines in turn, for months if need be.
+            for event in list(self._events)[-REPEATS:]:
+                if event.what == what:
+                    event.count += 1
+                    return
             self._events.append(Event(round(self._clock.now() - self._begun, 3), what))
         log.warning("%s", what)
 

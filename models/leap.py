@@ -63,10 +63,16 @@ class Block(nn.Module):
         return result
 
 
-def regional(x: Tensor) -> Tensor:
-    """What whole regions of `x` (about 40 pixels wide) have in common: a tint, which feedback would add up to a colour cast."""
-    coarse = F.avg_pool2d(F.avg_pool2d(x, GRAIN), 5, 1, 2, count_include_pad=False)
-    return F.interpolate(coarse, scale_factor=float(GRAIN), mode="bilinear", align_corners=False)
+def cleared(direction: Tensor) -> Tensor:
+    """`direction` without what neighbouring cells (of 8 x 8 pixels, 5 x 5 cells) have in common.
+
+    A tint of a whole region would add up to a colour cast under feedback, and what repeats from cell to cell is not the
+    picture's pattern but the network's own grid, which would freeze into a lattice.
+    """
+    tint = F.avg_pool2d(F.avg_pool2d(direction, GRAIN), 5, 1, 2, count_include_pad=False)
+    direction = direction - F.interpolate(tint, scale_factor=float(GRAIN), mode="bilinear", align_corners=False)
+    cells = F.pixel_unshuffle(direction, GRAIN)
+    return F.pixel_shuffle(cells - F.avg_pool2d(cells, 5, 1, 2, count_include_pad=False), GRAIN)
 
 
 class LeapNet(nn.Module):
@@ -108,7 +114,7 @@ class LeapNet(nn.Module):
         middle = self.draw_middle(middle + F.interpolate(self.up_middle(F.relu(coarse)), scale_factor=2.0), code)
         fine = self.draw_fine(fine + F.interpolate(self.up_fine(F.relu(middle)), scale_factor=2.0), code)
         direction = F.pixel_shuffle(self.leave(F.relu(fine)), 2)
-        return (direction - regional(direction))[:, :, :height, :width]
+        return cleared(direction)[:, :, :height, :width]
 
     def fold(self) -> "LeapNet":
         """Fold every batch norm away, for use; afterwards the network can no longer be trained well. Returns itself."""

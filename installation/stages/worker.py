@@ -57,12 +57,13 @@ class Worker:
         width, height = settings.size
         self._frames = SharedLatest(self._context, 4 + _LOOK, width * height * 3)
         self._residuals = SharedLatest(self._context, 4, width * height * 3 * 2 + FLOW_BOX[0] * FLOW_BOX[1])
-        self._pulse = self._context.RawArray("d", 2)  # the last heartbeat; the longest usual time between two
+        self._pulse = self._context.RawArray("d", 3)  # the last heartbeat, the usual time between two, processor s
         self._process: BaseProcess | None = None
         self._aside: threading.Thread | None = None
         self._pipe: Connection | None = None
         self._begun = self._next_try = 0.0
         self._deaths_young = 0
+        self._spent_before = 0.0
         self._closed = False
         self.ready: dict[str, str] | None = None  # network, layers, engine, choice: known once a worker has loaded
         self.refused: str | None = None  # why the very first worker could not begin, when settings are to blame
@@ -112,6 +113,11 @@ class Worker:
         return {"to_dream": self._frames.dropped, "from_dream": self._residuals.dropped}
 
     @property
+    def processor_seconds(self) -> float:
+        """Processor time used so far, by all workers and all cores."""
+        return float(self._spent_before + self._pulse[2])
+
+    @property
     def pid(self) -> int | None:
         """The present worker's process id, if there is one."""
         return self._process.pid if self._process is not None else None
@@ -121,7 +127,8 @@ class Worker:
     def _start(self) -> None:
         """Begin a worker, in a thread: the first start waits for the fork server to import torch."""
         self._begun = time.monotonic()
-        self._pulse[0], self._pulse[1] = 0.0, 0.0
+        self._spent_before += self._pulse[2]
+        self._pulse[:] = [0.0, 0.0, 0.0]
         mine, theirs = self._context.Pipe(duplex=False)
         from installation.stages.worker_main import run
 
@@ -137,6 +144,7 @@ class Worker:
                 process.start()
             except OSError as error:
                 self._event(f"the dream worker cannot be started: {error}")
+                self._next_try = time.monotonic() + BACKOFF[-1]
                 return
             finally:
                 theirs.close()
@@ -174,7 +182,7 @@ class Worker:
         if not self._process.is_alive():
             code = self._process.exitcode
             return f"was killed by signal {-code}" if code is not None and code < 0 else f"ended with code {code}"
-        beat, usual = self._pulse
+        beat, usual = self._pulse[:2]
         if beat and now - beat > HANG + 3 * usual:
             return f"has not moved for {now - beat:.1f} s"
         if not beat and now - self._begun > START:

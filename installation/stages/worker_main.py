@@ -69,6 +69,7 @@ def _dream(
         now = time.monotonic()
         pulse[1] = max(pulse[1] * 0.9, now - begun)  # a slow machine is not a hung one
         pulse[0] = now
+        pulse[2] = time.process_time()
         if dreaming.restarts > restarts:
             restarts = dreaming.restarts
             pipe.send(("event", "the dream was not a number and begins afresh"))

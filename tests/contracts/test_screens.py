@@ -132,6 +132,15 @@ def test_a_newer_residual_in_an_old_place_is_seen(make: Callable[..., Showing]) 
             assert far(screen.picture(), compose(frame, Veil((layer,)), Look(), SIZE)) <= 2
 
 
+def test_a_broken_number_leaves_no_hole(make: Callable[..., Showing]) -> None:
+    """Where the network gave no number there is no dream, and the camera shows through."""
+    frame, layer = noise_frame(8, SIZE), soft_veil(8, layers=1).layers[0]
+    broken = type(layer)(np.full_like(layer.field, np.nan), layer.grid, 1.0)
+    with make() as screen:
+        screen.show(frame, Veil((broken,)), Look(), [])
+        np.testing.assert_array_equal(screen.picture(), frame.pixels)
+
+
 def test_overlays_come_and_go(make: Callable[..., Showing]) -> None:
     """The operator's figures may cover the picture while he asks for them, and leave nothing behind."""
     frame = noise_frame(6, SIZE)
