@@ -217,7 +217,7 @@ def test_a_slow_watcher_gets_the_newest() -> None:
         stream = socket.create_connection(("127.0.0.1", page.port), timeout=5)
         stream.sendall(f"GET /picture.mjpeg HTTP/1.0\r\nHost: 127.0.0.1:{page.port}\r\n\r\n".encode())
         noise = noise_frame(1, (640, 480)).pixels // 2
-        for index in range(60):  # 4 s of pictures of some 150 kB at fifteen a second
+        for index in range(45):  # 3 s of pictures of some 150 kB at fifteen a second
             page.show(Frame(noise + np.uint8(index), index, 0.0), Veil(), Look(), [])
             time.sleep(1 / 15)
         level = float(page.picture().mean())

@@ -87,7 +87,7 @@ def test_switches_flip_once_a_press(code: int, name: str, board: Board) -> None:
     """B, Space and P turn over at each press; a key that is held down does not flicker the wall."""
     keys = Keys()
     assert getattr(press(keys, board, code), name) is True
-    for _ in range(7):  # held: SDL repeats the press without letting go
+    for _ in range(8):  # held: SDL repeats the press without letting go
         pygame.event.post(pygame.event.Event(pygame.KEYDOWN, key=code, mod=0, unicode="", scancode=0))
     assert getattr(settle(keys, board), name) is False
     assert set(SWITCHES) == {"blackout", "freeze", "bypass"}
