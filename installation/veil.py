@@ -54,4 +54,6 @@ def carry(field: Field, grid: Grid, weight: float, size: tuple[int, int]) -> Fie
     x = moved[..., 0] * width + np.arange(width, dtype=np.float32)
     y = moved[..., 1] * height + np.arange(height, dtype=np.float32)[:, None]
     carried = cv2.remap(field, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-    return np.asarray(carried * (moved[..., 2:] * weight), np.float32)
+    # Three planes of the same trust, since numpy's way of stretching one over three costs four times as much.
+    believed = cv2.cvtColor(moved[..., 2] * np.float32(weight), cv2.COLOR_GRAY2BGR)
+    return np.asarray(cv2.multiply(carried, believed, dst=believed), np.float32)

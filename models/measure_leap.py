@@ -19,14 +19,15 @@ from models.ascent import Ascent
 from models.ascent.eager import Eager
 from models.dreamer import Dreamer, Recipe
 from models.leap import Leap, save
+from models.leap_pool import HELD_OUT, photographs
 from models.network import Network
 from models.objective import score
 from models.octaves import resize
-from models.train_leap import HELD_OUT, photographs
 from models.weights import load_network
 
 RMS = 0.10  # of the [-1, 1] range: dreams are compared at equal strength
 FRAMES = 300
+LONG = 2.0  # plain steps a call goes where only eight are made from an undreamed picture
 
 
 def pictures(folder: Path) -> list[Tensor]:
@@ -50,9 +51,9 @@ def at_strength(base: Tensor, residual: Tensor, rms: float = RMS) -> Tensor:
     return (base + residual * scale).clamp(-1, 1) - base
 
 
-def dreamt(ascent: Ascent, base: Tensor, weights: list[float], calls: int, octaves: int) -> Tensor:
+def dreamt(ascent: Ascent, base: Tensor, weights: list[float], calls: int, octaves: int, reach: float = 1.0) -> Tensor:
     """The residual after `calls` calls, the octaves one after another from the smallest, as in Google's notebook."""
-    recipe = Recipe(weights, steps=1, octaves=1)
+    recipe = Recipe(weights, step=reach * 1.5 / 127.5, steps=1, octaves=1)
     dreamer, residual = Dreamer(ascent), torch.zeros_like(base)
     for k in range(octaves):
         size = [round(n / 1.4 ** (octaves - 1 - k)) for n in base.shape[2:]]
@@ -76,7 +77,7 @@ def against_teacher(leap: Leap, teacher: Network, bases: list[Tensor]) -> dict[s
     for k, tap in enumerate(leap.layers):
         weights = [float(j == k) for j in range(len(leap.layers))]
         true = Eager(teacher, leap.layers)
-        leapt = [at_strength(b, dreamt(leap, b, weights, 8, 3)) for b in bases]
+        leapt = [at_strength(b, dreamt(leap, b, weights, 8, 3, LONG)) for b in bases]
         stepped = [at_strength(b, dreamt(true, b, weights, 40, 4)) for b in bases]
 
         def mean(residuals: list[Tensor], tap: str = tap) -> float:
@@ -119,6 +120,8 @@ def cost(leap: Leap) -> dict[str, float]:
     """Milliseconds and floating-point operations of one call at 320 x 240."""
     picture, weights = torch.rand(1, 3, 240, 320) * 2 - 1, [1.0] * len(leap.layers)
     with FlopCounterMode(display=False) as counter:
+        leap.gradient(picture, weights)
+    for _ in range(3):
         leap.gradient(picture, weights)
     times = []
     for _ in range(20):

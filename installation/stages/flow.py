@@ -25,10 +25,15 @@ STILL = (
 DOUBT = 14.0  # grey levels by which a carried picture may differ from the new one before its trust falls to 1/e
 
 
+def flow_size(size: tuple[int, int]) -> tuple[int, int]:
+    """(width, height) of the grey picture of one of ``size``; never larger than the picture itself."""
+    return fit(size, (min(size[0], FLOW_BOX[0]), min(size[1], FLOW_BOX[1])))
+
+
 def grey_of(pixels: Pixels) -> Grey:
     """The grey picture of ``pixels`` that flow is computed on."""
     height, width = pixels.shape[:2]
-    size = fit((width, height), FLOW_BOX)
+    size = flow_size((width, height))
     small = pixels if size == (width, height) else cv2.resize(pixels, size, interpolation=cv2.INTER_AREA)
     return np.asarray(cv2.cvtColor(small, cv2.COLOR_RGB2GRAY), np.uint8)
 

@@ -17,9 +17,9 @@ from typing import Any, Self
 
 import numpy as np
 
-from installation.frame import Frame, Residual, fit
+from installation.frame import Frame, Residual
 from installation.knobs import SWITCHES, Look
-from installation.stages.flow import FLOW_BOX
+from installation.stages.flow import FLOW_BOX, flow_size
 from installation.stages.shared import SharedLatest
 
 HANG = 1.5  # seconds without a heartbeat, beyond three times the usual time of a frame, after which a worker is hung
@@ -96,7 +96,7 @@ class Worker:
         (index, when, width, height, *_), message = taken
         w, h = int(width), int(height)
         cut = w * h * 3 * 2
-        gw, gh = fit((w, h), FLOW_BOX)
+        gw, gh = flow_size((w, h))
         if message.size != cut + gw * gh:
             return None
         field = message[:cut].view(np.float16).reshape(h, w, 3).astype(np.float32)

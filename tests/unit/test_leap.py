@@ -1,5 +1,6 @@
 """What the shipped leap promises."""
 
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -64,7 +65,7 @@ def test_extremes_are_finite(leap: Leap, level: float) -> None:
 
 def test_only_proportions_of_weights_count(leap: Leap) -> None:
     """Doubling all layer weights changes nothing."""
-    once, twice = leap.gradient(scene(1), [0.2, 0.3, 0.0, 0.5]), leap.gradient(scene(1), [0.4, 0.6, 0.0, 1.0])
+    once, twice = leap.gradient(scene(1), [0.2, 0.3, 0.5]), leap.gradient(scene(1), [0.4, 0.6, 1.0])
     torch.testing.assert_close(once, twice)
 
 
@@ -77,22 +78,22 @@ def test_morph_is_continuous(leap: Leap) -> None:
     way = [d / d.abs().mean() for d in way]
     whole = (way[-1] - way[0]).abs().mean()
     assert whole > 0.2
-    assert max((b - a).abs().mean() for a, b in zip(way, way[1:], strict=False)) < 0.3 * whole
+    assert max((b - a).abs().mean() for a, b in pairwise(way)) < 0.3 * whole
 
 
 def test_shift_goes_along(leap: Leap) -> None:
     """Shifting the picture by 16 pixels shifts the change along."""
-    wide = scene(3, 144, 176)
+    wide = scene(3, 256, 336)
     for k in range(len(leap.layers)):
-        here, there = (leap.gradient(wide[:, :, o : o + 128, o : o + 160], one(leap, k)) for o in (0, 16))
-        assert correlation(here[:, :, 16:, 16:], there[:, :, :-16, :-16]) >= 0.7
+        here, there = (leap.gradient(wide[:, :, o : o + 240, o : o + 320], one(leap, k)) for o in (0, 16))
+        here, there = here[:, :, 16:, 16:], there[:, :, :-16, :-16]
+        assert correlation(here[:, :, 32:-32, 32:-32], there[:, :, 32:-32, 32:-32]) >= 0.7
 
 
 def test_no_mark_at_the_border(leap: Leap) -> None:
-    """Before an even wall the dream is even up to the border: the edge of the picture leaves no frame."""
-    direction = leap.gradient(torch.full((1, 3, 96, 96), 0.25), one(leap, 1))
-    middle = direction[:, :, 40:56, 40:56].repeat(1, 1, 6, 6)
-    assert (direction - middle).abs().max() <= 0.05 * direction.abs().mean() + 1e-4
+    """The edge of the picture leaves no frame: an even wall has nothing to dream of, at the border neither."""
+    wall = leap.gradient(torch.full((1, 3, 96, 96), 0.25), one(leap, 1))
+    assert wall.abs().max() < 1e-3 * leap.gradient(scene(1), one(leap, 1)).abs().mean()
 
 
 def test_pictures_dream_their_own(leap: Leap) -> None:
@@ -104,12 +105,12 @@ def test_pictures_dream_their_own(leap: Leap) -> None:
 @pytest.mark.parametrize("k", range(len(TAPS)))
 def test_stamina(leap: Leap, k: int) -> None:
     """300 frames of feedback neither explode, fade, tint the picture nor freeze it."""
-    base = scene(6)
+    base = scene(6, 96, 128)
     residual, strengths = torch.zeros_like(base), []
     for frame in range(300):
         before = residual
         small = F.interpolate(
-            base + residual * 0.95, [round(n / 1.4 ** (frame % 3)) for n in base.shape[2:]], mode="bilinear"
+            base + residual * 0.95, [round(n / 1.4 ** (frame % 2)) for n in base.shape[2:]], mode="bilinear"
         )
         direction = leap.gradient(small, one(leap, k))
         change = F.interpolate(direction / direction.abs().mean(), base.shape[2:], mode="bilinear")
@@ -126,7 +127,7 @@ def test_folding_changes_nothing() -> None:
     """The network in use, its batch norm folded away, computes what the trained one computed."""
     torch.manual_seed(0)
     net = LeapNet().train()
-    picture, weights = scene(7), torch.tensor([[1.0, 2.0, 0.0, 1.0]])
+    picture, weights = scene(7), torch.tensor([[1.0, 2.0, 0.0]])
     for _ in range(3):
         net(picture, weights)
     net.eval()
