@@ -1,4 +1,4 @@
-"""Writes the README's table of knobs from their declarations: ``python docs/knobs.py``.  A test holds the two together."""
+"""Writes the README's table of knobs from their declarations: ``python docs/knobs.py``.  A test compares the two."""
 
 import re
 from pathlib import Path

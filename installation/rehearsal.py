@@ -62,6 +62,7 @@ def rehearse(settings: Settings, options: Namespace, say: Callable[[str], None])
     engine = open_engine(settings.network, settings.layers)
     say(f"network: {engine.choice}; layers {engine.ladder}")
     say(f"engine: {engine.ascent.status}")
+    steps = settings.steps or engine.steps
     placing = Placing(mirror=settings.mirror, rotate=settings.rotate)
     ledger = Ledger(placing=placing, keep=1)
     screen: Screen = ledger
@@ -71,7 +72,7 @@ def rehearse(settings: Settings, options: Namespace, say: Callable[[str], None])
     board = Board(**settings.knobs)
     cling, depth = Cling(), Depth(engine, settings, board) if options.depth else None
     dream = Inline(
-        Dreaming(Dreamer(engine.ascent), engine.ladder, settings.steps), options.dream_fps, depth.see if depth else None
+        Dreaming(Dreamer(engine.ascent), engine.ladder, steps), options.dream_fps, depth.see if depth else None
     )
 
     def witness(frame: Frame, veil: Veil) -> None:
@@ -98,7 +99,7 @@ def rehearse(settings: Settings, options: Namespace, say: Callable[[str], None])
         "network": engine.network,
         "layers": str(engine.ladder),
         "size": list(settings.working_size),
-        "steps": settings.steps,
+        "steps": steps,
         "engine": engine.ascent.status,
         # Rates of a clock that is moved by hand say nothing about a machine; only the dream's is of real seconds.
         "camera_fps": None,

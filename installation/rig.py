@@ -93,7 +93,8 @@ def build(settings: Settings, seconds: float | None, refreshes: int | None, say:
     def hud(look: Look) -> list[str]:
         if keys.overlay == "help":
             return keys.help(look)
-        return [*announce.lines(), keys.hint(look)] if keys.overlay == "hud" else []
+        # Nobody can press Tab on a page, where the lines stand beside the picture and not on it.
+        return [*announce.lines(), keys.hint(look)] if keys.overlay == "hud" or screen.name == "page" else []
 
     show = Show(
         clock=clock,
@@ -138,7 +139,7 @@ class _Announce:
     def __call__(self) -> None:
         ready = self._worker.ready
         if ready is not None and "network" not in self._said:
-            self._vitals.facts |= {name: ready[name] for name in ("network", "layers", "engine")}
+            self._vitals.facts |= {name: ready[name] for name in ("network", "layers", "engine", "steps")}
             self._once("network", f"{ready['choice']}; layers {ready['layers']}")
             self._once("engine", ready["engine"])
         self._vitals.facts |= {
@@ -157,7 +158,7 @@ class _Announce:
             f"rates\t{rates}",
             f"latency\t{now['latency_refreshes']} refreshes from camera to screen",
             f"source\t{now.get('source', '')}",
-            f"network\t{now['network'] or 'loading'}, {now['size'][0]}x{now['size'][1]}, {now['steps']} steps",
+            f"network\t{now['network'] or 'loading'}, {now['size'][0]}x{now['size'][1]}, {now['steps'] or ''} steps",
             f"layers\t{now['layers'] or ''}",
             f"engine\t{now['engine'] or 'starting'}",
             f"screen\t{now['screen']}",

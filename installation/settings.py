@@ -56,7 +56,12 @@ class Settings(BaseModel):
         description="working size of the dream, WIDTHxHEIGHT; the picture keeps its shape inside; "
         "320x240 unless there is an NVIDIA card",
     )
-    steps: int = Field(2, ge=1, le=50, description="ascent steps a dreamed frame")
+    steps: int | None = Field(
+        None,
+        ge=1,
+        le=50,
+        description="ascent steps a dreamed frame; usually 2, and 1 for leap, whose step is a long one",
+    )
     display: str | None = Field(None, description="display to fill: a number or part of a name (see devices)")
     windowed: bool = Field(False, description="a window instead of the whole display")
     renderer: Literal["auto", "opengl", "plain"] = Field(

@@ -40,7 +40,11 @@ def still(
     engine = open_engine(settings.network, settings.layers)
     say(f"network: {engine.choice}")
     look = Board(**settings.knobs).look(0)
-    dreamed = _reference(engine, pixels, look) if reference else _live(engine, pixels, look, settings.steps, frames)
+    dreamed = (
+        _reference(engine, pixels, look)
+        if reference
+        else _live(engine, pixels, look, settings.steps or engine.steps, frames)
+    )
     if not cv2.imwrite(str(out), cv2.cvtColor(dreamed, cv2.COLOR_RGB2BGR)):
         raise SettingsError(f"{out}: cannot be written; is there such a folder, and room?")
     say(f"{out}: {size[0]}x{size[1]}")

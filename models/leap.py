@@ -150,7 +150,7 @@ class Leap:
         self.net = net.fold().requires_grad_(False).to(self.device, dtype)
         self.net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.layers = net.taps
-        self.status = f"leap, {str(dtype).removeprefix('torch.')}"
+        self.status = f"leap, {str(dtype).removeprefix('torch.')} on {self.device.type}"
 
     @classmethod
     def load(

@@ -130,7 +130,7 @@ class Trainer:
                 records.append(self.iterate())
                 took = min(time.monotonic() - start, 10.0)  # a process held still for a while has not trained meanwhile
                 self.spent += took / 60
-                bar.update(took)
+                bar.update(round(self.spent * 60) - bar.n)
                 if time.monotonic() - saved_at > self.args.every or self.spent >= self.args.minutes:
                     for k, tap in enumerate(TAPS):
                         rows = [row for depth, row in records if depth == k]

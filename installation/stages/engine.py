@@ -6,18 +6,16 @@ from pathlib import Path
 
 import torch
 
-import models
 from installation.errors import SettingsError
 from installation.stages.recipe import Ladder, ladder_of
 from models.ascent import Ascent
 from models.network import Network
 
-SHIPPED = Path(models.__file__).parent / "leap.safetensors"
-
-# Stops of the layer knob where the user named none: every block that draws something of its own.
+# Stops of the layer knob where the user named none: blocks that draw something of their own, from strokes to creatures.
+# The fourth of six is where the knob usually stands: Mixed_6b, and in GoogLeNet the layer of Google's own notebook.
 USUAL_STOPS = {
-    "inception_v3": "Conv2d_2b_3x3,Conv2d_4a_3x3,Mixed_5b,Mixed_5c,Mixed_5d,Mixed_6a,Mixed_6b,Mixed_6c",
-    "googlenet": "conv2,conv3,inception3a,inception3b,inception4a,inception4b,inception4c,inception4d,inception4e",
+    "inception_v3": "Conv2d_4a_3x3,Mixed_5b,Mixed_5d,Mixed_6b,Mixed_6c,Mixed_6e",
+    "googlenet": "conv3,inception3a,inception3b,inception4c,inception4d,inception4e",
 }
 
 
@@ -25,7 +23,8 @@ USUAL_STOPS = {
 class Engine:
     """An ascent ready to run, and how it came to be chosen.
 
-    ``judge``: the network itself, in float32, where there is one whose objective can be measured.
+    ``steps``: ascent steps a frame that suit it.  ``judge``: the network itself, in float32, where there is one whose
+    objective can be measured.
     """
 
     ascent: Ascent
@@ -33,6 +32,7 @@ class Engine:
     network: str
     choice: str
     judge: Network | None
+    steps: int
 
 
 def open_engine(network: str | None, layers: str | None) -> Engine:
@@ -46,9 +46,8 @@ def open_engine(network: str | None, layers: str | None) -> Engine:
         return _leap(layers, "leap, as asked for")
     where: str | Path | None = network or find_cached()
     if where is None:
-        return _leap(
-            layers, "leap, which ships with Dreamwall: no network named and none fetched (dreamwall fetch inception_v3)"
-        )
+        why = "no network named and none fetched (dreamwall fetch inception_v3)"
+        return _leap(layers, f"leap, which ships with Dreamwall: {why}")
     try:
         found = load_network(where)
     except NetworkError as error:
@@ -63,16 +62,18 @@ def open_engine(network: str | None, layers: str | None) -> Engine:
     judge = found.truncated(used[-1])
     ascent = Eager(copy.deepcopy(judge) if native_dtype(best_device()) != torch.float32 else judge, used)
     reason = "as asked for" if network is not None else "from the cache"
-    return Engine(ascent, ladder, found.name, f"{found.name} from {where}, {reason}", judge)
+    return Engine(ascent, ladder, found.name, f"{found.name} from {where}, {reason}", judge, 2)
 
 
 def _leap(layers: str | None, choice: str) -> Engine:
+    from models.ascent.eager import best_device, native_dtype
     from models.leap import Leap
 
     try:
-        ascent = Leap.load(SHIPPED)
+        device = best_device()
+        ascent = Leap.load(device=device, dtype=native_dtype(device))
     except (OSError, ValueError) as error:
         raise SettingsError(
             f"the network that ships with Dreamwall cannot be read: {error}; install Dreamwall again"
         ) from error
-    return Engine(ascent, ladder_of(layers or ",".join(ascent.layers), ascent.layers), "leap", choice, None)
+    return Engine(ascent, ladder_of(layers or ",".join(ascent.layers), ascent.layers), "leap", choice, None, 1)

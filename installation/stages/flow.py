@@ -5,7 +5,7 @@ at 320x240 OpenCV's DIS flow (Kroeger, Timofte, Dai, Van Gool, *Fast optical flo
 takes about a millisecond.
 """
 
-from typing import Any
+from typing import Any, cast
 
 import cv2
 import numpy as np
@@ -52,8 +52,7 @@ class Flow:
         moves = np.clip((length - STILL[0]) / (STILL[1] - STILL[0]), 0, 1)
         found *= moves[..., None] * 0.5
         # DIS itself stops at a quarter of the resolution, so nothing is lost, and all that follows costs a quarter.
-        path: Displacement = np.asarray(cv2.resize(found, _half(new), interpolation=cv2.INTER_AREA), np.float32)
-        return path
+        return cast(Displacement, cv2.resize(found, _half(new), interpolation=cv2.INTER_AREA))
 
 
 def follow(path: Displacement, moved: Displacement) -> Displacement:

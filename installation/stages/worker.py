@@ -39,7 +39,7 @@ class WorkerSettings:
     network: str | None
     layers: str | None
     size: tuple[int, int]  # the largest (width, height) of a frame at working size
-    steps: int
+    steps: int | None  # None: what suits the network
 
 
 class Worker:
@@ -65,7 +65,9 @@ class Worker:
         self._deaths_young = 0
         self._spent_before = 0.0
         self._closed = False
-        self.ready: dict[str, str] | None = None  # network, layers, engine, choice: known once a worker has loaded
+        self.ready: dict[str, Any] | None = (
+            None  # network, layers, engine, choice, steps: known once a worker has loaded
+        )
         self.refused: str | None = None  # why the very first worker could not begin, when settings are to blame
         self.restarts = 0
 

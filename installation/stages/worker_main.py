@@ -51,7 +51,8 @@ def _dream(
     pulse: Any,
     pipe: Connection,
 ) -> None:
-    dreaming = Dreaming(Dreamer(engine.ascent), engine.ladder, settings.steps)
+    steps = settings.steps or engine.steps
+    dreaming = Dreaming(Dreamer(engine.ascent), engine.ladder, steps)
     parent = multiprocessing.parent_process()
     said, restarts = False, 0
     while parent is None or parent.is_alive():
@@ -67,7 +68,7 @@ def _dream(
         made = dreaming(Frame(pixels, int(index), when), look_of(knobs))
         residuals.put([made.index, made.time, width, height], made.field.astype(np.float16), made.grey)
         now = time.monotonic()
-        pulse[1] = max(pulse[1] * 0.9, now - begun)  # a slow machine is not a hung one
+        pulse[1] = max(pulse[1] * 0.7, now - begun)  # a slow machine is not a hung one
         pulse[0] = now
         pulse[2] = time.process_time()
         if dreaming.restarts > restarts:
@@ -80,5 +81,6 @@ def _dream(
                 "layers": str(engine.ladder),
                 "engine": engine.ascent.status,
                 "choice": engine.choice,
+                "steps": steps,
             }
             pipe.send(("ready", told))

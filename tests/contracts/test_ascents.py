@@ -3,7 +3,6 @@
 import pytest
 import torch
 
-from installation.stages.engine import SHIPPED
 from models.ascent.eager import Eager
 from models.inception import inception_v3
 from models.leap import Leap
@@ -15,7 +14,7 @@ def eager(device):
 
 
 def leap(device):
-    return Leap.load(SHIPPED, device=device)
+    return Leap.load(device=device)
 
 
 @pytest.fixture(params=[eager, leap], ids=["eager", "leap"])

@@ -6,7 +6,6 @@ import time
 
 import numpy as np
 import pytest
-from pictures import texture
 
 from installation.frame import Frame
 from installation.knobs import Look
@@ -14,6 +13,7 @@ from installation.stages.dreaming import Dreaming, Inline
 from installation.stages.engine import open_engine
 from installation.stages.worker import Worker, WorkerSettings
 from models.dreamer import Dreamer
+from pictures import texture
 
 SIZE = (160, 120)
 PATIENCE = 90.0  # seconds a loaded machine may take to import torch and dream its first frame

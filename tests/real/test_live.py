@@ -12,6 +12,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+
 from needs import free_port, needs_tool
 from pictures import texture
 from xvfb import a_display
@@ -31,7 +32,7 @@ def get(port, path):
 
 
 def status(port):
-    return json.loads(get(port, "status.json"))
+    return json.loads(get(port, "status.json"))["vitals"]
 
 
 def until(what, patience=PATIENCE):

@@ -11,12 +11,12 @@ import time
 
 import numpy as np
 import pytest
-from loopback_mjpeg import MjpegServer
-from needs import free_port, needs_tool
-from xvfb import a_display
 
 from installation.rig import build
 from installation.settings import Settings
+from loopback_mjpeg import MjpegServer
+from needs import free_port, needs_tool
+from xvfb import a_display
 
 MINUTES = float(os.environ.get("DREAMWALL_SOAK", "0"))
 LONGEST = 0.1  # seconds a refresh may take, whatever dies
@@ -40,8 +40,8 @@ class Faults(threading.Thread):
                 self._until_dreaming()
                 self._worker(signal.SIGSTOP, "stopped")
                 self._until_dreaming()
-            self.log.append("stream ended")
             self._over.wait(3)
+            self.log.append("stream ended")
 
     def _until_dreaming(self):
         before = self._rig.worker.dreamed

@@ -2,13 +2,13 @@
 
 import numpy as np
 import pytest
-from pictures import texture
 
 from installation.frame import Residual
 from installation.knobs import Look
 from installation.stages.carrier import Carrier
 from installation.stages.flow import Flow, drift, grey_of, grid, trust
 from installation.veil import carry
+from pictures import texture
 
 
 def moved(picture, dx, dy):

@@ -102,10 +102,10 @@ def test_pictures_dream_their_own(leap: Leap) -> None:
         assert abs(correlation(leap.gradient(scene(4), one(leap, k)), leap.gradient(scene(5), one(leap, k)))) < 0.15
 
 
-@pytest.mark.parametrize("k", range(len(TAPS)))
+@pytest.mark.parametrize("k", [0, len(TAPS) - 1])
 def test_stamina(leap: Leap, k: int) -> None:
     """300 frames of feedback neither explode, fade, tint the picture nor freeze it."""
-    base = scene(6, 96, 128)
+    base = scene(6, 96, 96)
     residual, strengths = torch.zeros_like(base), []
     for frame in range(300):
         before = residual

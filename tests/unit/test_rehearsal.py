@@ -6,10 +6,10 @@ import json
 import cv2
 import numpy as np
 import pytest
-from pictures import texture
-from shared_material import CLIPS, PHOTOS, WEIGHTS, needs_clips, needs_photos, needs_weights
 
 from installation.__main__ import main
+from pictures import texture
+from shared_material import CLIPS, PHOTOS, WEIGHTS, needs_clips, needs_photos, needs_weights
 
 SMALL = ["--network", "leap", "--size", "160x120", "--steps", "1"]
 
