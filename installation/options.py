@@ -43,7 +43,7 @@ def parser() -> argparse.ArgumentParser:
     rehearse = _command(commands, "rehearse", "the same show offline, the same every time; writes a film and a report")
     _settings(rehearse, ("source", "network", "layers", "size", "steps", "mirror", "rotate", "seed", "knobs"))
     _length(rehearse)
-    rehearse.add_argument("--out", type=Path, metavar="FILE", help="a film (.mp4, .mkv), or a folder/ for PNG pictures")
+    rehearse.add_argument("--out", metavar="FILE", help="a film (.mp4, .mkv), or a folder/ for PNG pictures")
     rehearse.add_argument("--fps", type=_positive, default=30.0, help="refreshes a second of the show's clock (30)")
     rehearse.add_argument(
         "--dream-fps", type=_positive, help="dreamed frames a second, as on a slower machine (every frame)"

@@ -48,7 +48,8 @@ class Dreamer:
         ``base``: the picture, (1, 3, H, W) float32 RGB in [-1, 1].  ``residual``: the same shape; ``base + residual``
         of the result stays in [-1, 1].
         """
-        sizes = octave_sizes(base.shape[-2], base.shape[-1], recipe.octaves)
+        octaves = max(1, recipe.octaves + 1 - self.ascent.span)
+        sizes = octave_sizes(base.shape[-2], base.shape[-1], octaves)
         size = sizes[self._turn % len(sizes)]
         self._turn += 1
         start = resize(base + residual, size)

@@ -53,7 +53,7 @@ def at_strength(base: Tensor, residual: Tensor, rms: float = RMS) -> Tensor:
 
 def dreamt(ascent: Ascent, base: Tensor, weights: list[float], calls: int, octaves: int, reach: float = 1.0) -> Tensor:
     """The residual after `calls` calls, the octaves one after another from the smallest, as in Google's notebook."""
-    recipe = Recipe(weights, step=reach * 1.5 / 127.5, steps=1, octaves=1)
+    recipe = Recipe(weights, step=reach / ascent.reach * 1.5 / 127.5, steps=1, octaves=1)
     dreamer, residual = Dreamer(ascent), torch.zeros_like(base)
     for k in range(octaves):
         size = [round(n / 1.4 ** (octaves - 1 - k)) for n in base.shape[2:]]
@@ -98,7 +98,8 @@ def stamina(leap: Leap, teacher: Network, base: Tensor) -> dict[str, list[dict[s
     report = {}
     for k, tap in enumerate(leap.layers):
         dreamer, residual, line = Dreamer(leap), torch.zeros_like(base), []
-        recipe = Recipe([float(j == k) for j in range(len(leap.layers))], steps=1)
+        weights = [float(j == k) for j in range(len(leap.layers))]
+        recipe = Recipe(weights, step=1.5 / 127.5 / leap.reach, steps=1, octaves=2 + leap.span)  # reach 1, 3 octaves
         for frame in range(1, FRAMES + 1):
             before, residual = residual, dreamer.dream(base, residual * 0.95, recipe)
             if frame in (1, 24, 100, 200, FRAMES):

@@ -18,11 +18,13 @@ class Ascent(Protocol):
     ``layers``: the tapped layers, shallow to deep; ``weights`` below come in this order.
     ``status``: what runs, and why nothing better: "eager, float32 on cpu: no CUDA device".
     ``reach``: how many plain ascent steps one call stands for; 1 for a true gradient.
+    ``span``: how many octaves one call covers by itself; 1 for a true gradient.
     """
 
     layers: tuple[str, ...]
     status: str
     reach: float
+    span: int
     device: torch.device
 
     def gradient(self, image: Tensor, weights: Sequence[float]) -> Tensor:

@@ -35,6 +35,7 @@ class Eager:
     """Autograd over a frozen network.  Fills `models.ascent.Ascent`."""
 
     reach = 1.0
+    span = 1
 
     def __init__(
         self,

@@ -13,7 +13,7 @@ from models.octaves import octave_sizes
 class Uphill:
     """An ascent whose gradient is known: towards white, twice as strong on the left."""
 
-    layers, status, reach, device = ("only",), "uphill", 1.0, torch.device("cpu")
+    layers, status, reach, span, device = ("only",), "uphill", 1.0, 1, torch.device("cpu")
 
     def __init__(self):
         self.seen = []
@@ -46,6 +46,16 @@ def test_octaves_are_taken_in_turn():
     for _ in range(4):
         residual = dreamer.dream(base, residual, Recipe((1.0,), steps=1, octaves=3))
     assert ascent.seen == [(200, 300), (143, 214), (102, 153), (200, 300)]
+
+
+def test_an_ascent_that_spans_octaves_gets_fewer():
+    """The leap sees several octaves at once; of four it is asked for two."""
+    ascent = Uphill()
+    ascent.span = 3
+    dreamer = Dreamer(ascent)
+    for _ in range(3):
+        dreamer.dream(picture(200, 300), torch.zeros(1, 3, 200, 300), Recipe((1.0,), steps=1, octaves=4))
+    assert ascent.seen == [(200, 300), (143, 214), (200, 300)]
 
 
 def test_a_step_is_as_long_as_it_says():
