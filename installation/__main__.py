@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from installation.errors import DreamwallError, SettingsError
+from installation.heap import keep_pages
 from installation.options import given, parse
 from installation.settings import Settings, load_settings
 
@@ -21,6 +22,7 @@ REFUSED = 2  # exit code: something that was asked for cannot be had
 def main(argv: list[str] | None = None) -> int:
     """Run one command; returns the exit code.  Every problem a person can mend is one line on stderr."""
     options = parse(sys.argv[1:] if argv is None else argv)
+    keep_pages()
     logging.basicConfig(format="dreamwall: %(message)s", level=logging.WARNING)
     try:
         settings = load_settings(getattr(options, "config", None), given(options))

@@ -30,7 +30,6 @@ from installation.stages.engine import Engine, open_engine
 from installation.stages.recipe import LEVELS
 from installation.veil import Veil
 from installation.vitals import Vitals
-from models.dreamer import Dreamer
 from models.objective import score
 from models.reference import reference_dream
 
@@ -71,9 +70,7 @@ def rehearse(settings: Settings, options: Namespace, say: Callable[[str], None])
     frames = options.frames or round((options.seconds or USUAL_SECONDS) * options.fps)
     board = Board(**settings.knobs)
     cling, depth = Cling(), Depth(engine, settings, board) if options.depth else None
-    dream = Inline(
-        Dreaming(Dreamer(engine.ascent), engine.ladder, steps), options.dream_fps, depth.see if depth else None
-    )
+    dream = Inline(Dreaming(engine.ascent, engine.ladder, steps), options.dream_fps, depth.see if depth else None)
 
     def witness(frame: Frame, veil: Veil) -> None:
         cling.see(frame, veil.flat())

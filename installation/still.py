@@ -18,7 +18,6 @@ from installation.stages.dreaming import Dreaming
 from installation.stages.engine import Engine, open_engine
 from installation.stages.recipe import LEVELS
 from installation.veil import Carried, Veil
-from models.dreamer import Dreamer
 from models.reference import reference_dream
 
 RATE = 8.0  # dreamed frames a second that `--frames` stands for: fading is in seconds
@@ -63,7 +62,7 @@ def _reference(engine: Engine, pixels: Pixels, look: Look) -> Pixels:
 
 
 def _live(engine: Engine, pixels: Pixels, look: Look, steps: int, frames: int) -> Pixels:
-    dreaming = Dreaming(Dreamer(engine.ascent), engine.ladder, steps)
+    dreaming = Dreaming(engine.ascent, engine.ladder, steps)
     for index in tqdm(range(frames), desc="dreaming", unit="frame"):
         frame = Frame(pixels, index, index / RATE)
         residual = dreaming(frame, look)

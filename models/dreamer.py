@@ -35,10 +35,14 @@ class Recipe:
 
 
 class Dreamer:
-    """Octaves, jitter and steps over an `Ascent`.  Remembers only whose turn it is, never a picture."""
+    """Octaves, jitter and steps over an `Ascent`.  Remembers only whose turn it is, never a picture.
 
-    def __init__(self, ascent: Ascent) -> None:
+    ``largest``: only the largest octave (True) or only the others (False), for two dreamers that share the work.
+    """
+
+    def __init__(self, ascent: Ascent, largest: bool | None = None) -> None:
         self.ascent = ascent
+        self._largest = largest
         self._turn = 0
         self._roll = 0
 
@@ -50,6 +54,8 @@ class Dreamer:
         """
         octaves = max(1, recipe.octaves + 1 - self.ascent.span)
         sizes = octave_sizes(base.shape[-2], base.shape[-1], octaves)
+        if self._largest is not None:
+            sizes = sizes[:1] if self._largest else sizes[1:] or sizes
         size = sizes[self._turn % len(sizes)]
         self._turn += 1
         start = resize(base + residual, size)

@@ -142,7 +142,7 @@ class Leap:
     the model card from the file.
     """
 
-    # Its changes agree from call to call, where the grain of true gradients cancels; chosen by eye on people and clouds.
+    # Its changes agree from call to call, where the grain of true gradients cancels; chosen by eye.
     reach = 0.35
     span = 3  # it sees in eighths of the picture, so that coarse octaves make blobs of its strokes
 

@@ -2,55 +2,102 @@
 
 import math
 from collections.abc import Callable
+from dataclasses import dataclass
+from threading import Lock
 from typing import Self
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from installation.frame import Field, Frame, Residual
 from installation.knobs import Look
 from installation.stages.flow import Flow, Grey, drift, grey_of, grid, trust
 from installation.stages.recipe import LEVELS, Ladder, recipe
 from installation.veil import carry
+from models.ascent import Ascent
 from models.dreamer import Dreamer
 
 LONGEST_GAP = 2.0  # seconds without a frame after which the old residual belongs to another scene
 
 
-class Dreaming:
-    """Keeps the residual from frame to frame.  The same code runs in the worker and in a rehearsal."""
+@dataclass(frozen=True, slots=True)
+class _Dreamed:
+    """A residual and the frame that it belongs to."""
 
-    def __init__(self, dreamer: Dreamer, ladder: Ladder, steps: int) -> None:
-        self._dreamer, self._ladder, self._steps = dreamer, ladder, steps
-        self._flow = Flow()
-        self._last: Residual | None = None
+    residual: Residual
+    small: Frame
+
+
+class Dreaming:
+    """Keeps the residual from frame to frame.  The same code runs in the worker and in a rehearsal.
+
+    ``hands``: how many threads may call it at once, each with its own number.  Two hands share the octaves: the
+    largest, which costs as much as all the others, and the others.  Each deepens the newest residual there was when
+    it began and adds what it found to the newest there is when it ends.
+    """
+
+    def __init__(self, ascent: Ascent, ladder: Ladder, steps: int, hands: int = 1) -> None:
+        self.ascent, self._ladder, self._steps = ascent, ladder, steps
+        shares = (None,) if hands == 1 else (True, False)
+        self._dreamers = [Dreamer(ascent, largest=share) for share in shares]
+        self._flows = [Flow() for _ in shares]
+        self._lock = Lock()
+        self._last: _Dreamed | None = None
         self.restarts = 0  # times the residual was thrown away because it was not a number
 
-    def __call__(self, small: Frame, look: Look) -> Residual:
+    def __call__(self, small: Frame, look: Look, hand: int = 0) -> Residual:
         """Dream on ``small``, a frame at the network's working size."""
-        grey = grey_of(small.pixels)
-        base = (
-            torch.from_numpy(small.pixels).permute(2, 0, 1)[None].to(self._dreamer.ascent.device).float() / LEVELS - 1
-        )
-        before = torch.from_numpy(self._carried(small, grey, look)).permute(2, 0, 1)[None].to(base.device)
-        made = recipe(look, self._ladder, self._dreamer.ascent.layers, self._steps)
-        dreamed = self._dreamer.dream(base, before, made)
-        field = dreamed[0].permute(1, 2, 0).contiguous().cpu().numpy()  # the one sync point of a frame
-        if not math.isfinite(float(field.sum())):
-            self.restarts += 1
-            field = np.zeros_like(field)
-        self._last = Residual(field, grey, small.index, small.time)
-        return self._last
+        flow, grey = self._flows[hand], grey_of(small.pixels)
+        begun = self._last
+        base = self._tensor(small.pixels) / LEVELS - 1
+        before = self._tensor(self._carried(begun, small, grey, look, flow))
+        made = recipe(look, self._ladder, self.ascent.layers, self._steps)
+        field = self._field(self._dreamers[hand].dream(base, before, made))
+        with self._lock:
+            newest = self._last
+            if newest is not begun and newest is not None:  # the other hand was quicker
+                field -= before[0].permute(1, 2, 0).cpu().numpy()
+                field, small, grey = self._joined(field, newest, small, grey, look, flow)
+            if not math.isfinite(float(field.sum())):
+                self.restarts += 1
+                field = np.zeros_like(field)
+            residual = Residual(field, grey, small.index, small.time)
+            self._last = _Dreamed(residual, small)
+        return residual
 
-    def _carried(self, small: Frame, grey: Grey, look: Look) -> Field:
-        last = self._last
+    def _joined(
+        self, change: Field, newest: _Dreamed, small: Frame, grey: Grey, look: Look, flow: Flow
+    ) -> tuple[Field, Frame, Grey]:
+        """``change``, found on ``small``, added to the newest residual, on the newer of their two frames."""
+        if newest.residual.field.shape != change.shape:
+            return change, small, grey
+        if newest.small.index > small.index:
+            mine = _Dreamed(Residual(change, grey, small.index, small.time), small)
+            small, grey = newest.small, newest.residual.grey
+            total = newest.residual.field + self._carried(mine, small, grey, look, flow)
+        else:
+            total = change + self._carried(newest, small, grey, look, flow)
+        camera = small.pixels.astype(np.float32) / LEVELS - 1
+        return np.clip(total, -1 - camera, 1 - camera), small, grey
+
+    def _carried(self, last: _Dreamed | None, small: Frame, grey: Grey, look: Look, flow: Flow) -> Field:
         height, width = small.pixels.shape[:2]
-        if last is None or last.field.shape[:2] != (height, width) or not 0 <= small.time - last.time < LONGEST_GAP:
+        if last is None or last.residual.field.shape[:2] != (height, width):
             return np.zeros((height, width, 3), np.float32)
-        passed = small.time - last.time
-        path = self._flow.back(grey, last.grey)
-        laid = grid(path, trust(grey, last.grey, path), *drift(look, passed))
-        return carry(last.field, laid, 0.5 ** (passed / look.linger), (width, height))
+        passed = small.time - last.small.time
+        if not 0 <= passed < LONGEST_GAP:
+            return np.zeros((height, width, 3), np.float32)
+        path = flow.back(grey, last.residual.grey)
+        laid = grid(path, trust(grey, last.residual.grey, path), *drift(look, passed))
+        return carry(last.residual.field, laid, 0.5 ** (passed / look.linger), (width, height))
+
+    def _tensor(self, picture: np.ndarray) -> Tensor:
+        return torch.from_numpy(picture).permute(2, 0, 1)[None].to(self.ascent.device).float()
+
+    def _field(self, dreamed: Tensor) -> Field:
+        field: Field = dreamed[0].permute(1, 2, 0).contiguous().cpu().numpy()  # the one sync point of a frame
+        return field
 
 
 class Inline:

@@ -57,7 +57,7 @@ class Flow:
 
 def follow(path: Displacement, moved: Displacement) -> Displacement:
     """The displacement all the way back: ``moved`` (new to middle), then ``path`` (middle to old)."""
-    return moved + _sample(path, moved)
+    return cast(Displacement, moved + _sample(path, moved))
 
 
 def trust(new: Grey, old: Grey, path: Displacement) -> NDArray[np.float32]:

@@ -132,10 +132,8 @@ class Worker:
         self._spent_before += self._pulse[2]
         self._pulse[:] = [0.0, 0.0, 0.0]
         mine, theirs = self._context.Pipe(duplex=False)
-        from installation.stages.worker_main import run
-
         process = self._context.Process(
-            target=run,
+            target=_run,
             args=(self._settings, self._frames, self._residuals, self._pulse, theirs),
             daemon=True,
             name="dream",
@@ -215,6 +213,13 @@ class Worker:
             self._listen()
             self._pipe.close()
             self._pipe = None
+
+
+def _run(*told: Any) -> None:
+    """What the new process begins with.  Imports torch there, and never in the show."""
+    from installation.stages.worker_main import run
+
+    run(*told)
 
 
 def lower_priority(by: int) -> None:

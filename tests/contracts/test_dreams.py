@@ -12,7 +12,6 @@ from installation.knobs import Look
 from installation.stages.dreaming import Dreaming, Inline
 from installation.stages.engine import open_engine
 from installation.stages.worker import Worker, WorkerSettings
-from models.dreamer import Dreamer
 from pictures import texture
 
 SIZE = (160, 120)
@@ -21,7 +20,7 @@ PATIENCE = 90.0  # seconds a loaded machine may take to import torch and dream i
 
 def inline(events):
     engine = open_engine("leap", None)
-    return Inline(Dreaming(Dreamer(engine.ascent), engine.ladder, 1))
+    return Inline(Dreaming(engine.ascent, engine.ladder, 1))
 
 
 def worker(events):
