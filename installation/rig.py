@@ -1,7 +1,9 @@
 """The rig: from settings to a running line.  The only file that names concrete classes."""
 
+import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -59,13 +61,27 @@ def play(
     within its first seconds, when something that was asked for by name cannot be had.
     """
     rig = build(settings, seconds, refreshes, say)
-    try:
+    with _ending_on_signals(rig.keys, say):
         rig.show.run()
-    except KeyboardInterrupt:
-        say("ended by Ctrl+C")
     if rig.worker.refused is not None:
         raise SettingsError(rig.worker.refused)
     return rig.report()
+
+
+@contextmanager
+def _ending_on_signals(keys: Keys, say: Callable[[str], None]) -> Iterator[None]:
+    """Ctrl+C and a polite kill end the show as Ctrl+Q does: in order, with its report."""
+
+    def end(number: int, _: object) -> None:
+        say(f"ended by {signal.Signals(number).name}")
+        keys.quit = True
+
+    before = {number: signal.signal(number, end) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, was in before.items():
+            signal.signal(number, was)
 
 
 def build(settings: Settings, seconds: float | None, refreshes: int | None, say: Callable[[str], None]) -> Rig:

@@ -24,13 +24,13 @@ class Rate:
 
     def __init__(self) -> None:
         self._times: deque[float] = deque(maxlen=1024)
-        self._first: float | None = None
+        self.first: float | None = None
         self._last = 0.0
         self._count = 0
 
     def tick(self, now: float) -> None:
         """It happened."""
-        self._first = now if self._first is None else self._first
+        self.first = now if self.first is None else self.first
         self._last, self._count = now, self._count + 1
         self._times.append(now)
 
@@ -41,9 +41,9 @@ class Rate:
 
     def overall(self) -> float | None:
         """Times a second from the first to the last, None before the second."""
-        if self._first is None or self._count < 2 or self._last <= self._first:
+        if self.first is None or self._count < 2 or self._last <= self.first:
             return None
-        return (self._count - 1) / (self._last - self._first)
+        return (self._count - 1) / (self._last - self.first)
 
 
 @dataclass(slots=True)
@@ -123,6 +123,10 @@ class Vitals:
             "screen_interval_ms": _spread([1000 * i for i in self._intervals], ("median", "p95", "max")),
             "latency_refreshes": _spread(list(self._latencies), ("median", "p95")),
             "refreshes": self.refreshes,
+            "first_s": {
+                name: None if rate.first is None else round(rate.first - self._begun, 2)
+                for name, rate in (("picture", self.screen), ("camera", self.camera), ("dream", self.dream))
+            },
             "events": self.events(),
             **self.facts,
         }

@@ -69,4 +69,4 @@ def test_a_morph_is_continuous(ascent):
 def test_it_says_what_it_is(ascent):
     """`print(engine.status)` tells the operator what runs."""
     assert ascent.device.type in ascent.status or "leap" in ascent.status
-    assert ascent.reach >= 1 and len(ascent.layers) > 1
+    assert ascent.reach > 0 and ascent.span >= 1 and len(ascent.layers) > 1

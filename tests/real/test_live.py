@@ -66,7 +66,7 @@ def test_with_nothing_at_all_it_dreams_on_a_page(house, tmp_path):
         picture = cv2.imdecode(np.frombuffer(get(port, "picture.jpg"), np.uint8), cv2.IMREAD_COLOR)
         assert picture.std() > 5
     finally:
-        show.send_signal(signal.SIGINT)
+        show.terminate()
         said = show.communicate(timeout=30)[1]
     assert dreamed["network"] == "leap" and "cloud" in dreamed["source"]
     assert f"http://127.0.0.1:{port}" in said and "leap, which ships with Dreamwall" in said
@@ -94,7 +94,7 @@ def test_a_killed_or_hung_worker_does_not_take_the_picture(house, tmp_path):
             until(lambda pid=pid: status(port).get("worker_pid") not in {pid, None})
         until(lambda: status(port)["dream_fps"] > 1)
     finally:
-        show.send_signal(signal.SIGINT)
+        show.terminate()
         show.communicate(timeout=30)
     told = " / ".join(event["what"] for event in json.loads(report.read_text())["events"])
     assert "killed by signal 9" in told and "has not moved" in told and "dreaming again" in told

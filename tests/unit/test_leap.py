@@ -49,7 +49,7 @@ def test_carries_its_card(leap: Leap) -> None:
 def test_fills_the_seam(leap: Leap) -> None:
     """The leap answers as every ascent engine does: taps, status, reach, a float32 direction of the picture's size."""
     assert leap.layers == TAPS
-    assert leap.status == "leap, float32"
+    assert leap.status == "leap, float32 on cpu"
     assert leap.reach > 0
     for height, width in ((64, 64), (75, 113), (240, 320)):
         direction = leap.gradient(scene(1, height, width), [1.0] * len(leap.layers))

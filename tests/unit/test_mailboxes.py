@@ -11,6 +11,7 @@ import pytest
 
 from installation.mailbox import Latest
 from installation.stages.shared import SharedLatest
+from writer import write_for_ever
 
 
 def test_newest_wins_and_the_lost_are_counted():
@@ -57,19 +58,12 @@ def test_shared_newest_wins(context):
         box.put([0], np.zeros(9, np.uint8))
 
 
-def _write_for_ever(box):
-    value = 0
-    while True:
-        value += 1
-        box.put([value % 251], np.full(200_000, value % 251, np.uint8))
-
-
 def test_a_killed_writer_neither_locks_nor_tears(context):
     """However a writing process is killed, what is read is whole and the next writer can go on."""
     box = SharedLatest(context, 1, 200_000)
     read = 0
     for _ in range(3):
-        writer = context.Process(target=_write_for_ever, args=(box,), daemon=True)
+        writer = context.Process(target=write_for_ever, args=(box,), daemon=True)
         writer.start()
         until, before = time.monotonic() + 30, read
         while time.monotonic() < until and read < before + 200:
