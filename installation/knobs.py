@@ -56,7 +56,7 @@ class Look:
         1.0, 0.0, 2.0, cc=1, help="How strongly the dream lies over the picture; 0 is the camera alone."
     )
     layer: float = knob(0.6, 0.0, 1.0, cc=20, glide=0.6, help="What is dreamed: 0 brush strokes, 1 creatures.")
-    octaves: float = knob(4, 1, 5, cc=21, help="How many sizes of pattern; more is larger shapes.")
+    octaves: float = knob(3, 1, 5, cc=21, help="How many sizes of pattern; more is larger shapes.")
     step: float = knob(
         1.5, 0.0, 6.0, unit="levels", cc=22, help="How far one ascent step goes, in display levels of 255."
     )

@@ -144,7 +144,7 @@ class Leap:
 
     # Its changes agree from call to call, where the grain of true gradients cancels; chosen by eye.
     reach = 0.35
-    span = 3  # it sees in eighths of the picture, so that coarse octaves make blobs of its strokes
+    span = 2  # it sees in eighths of the picture, so that coarse octaves make blobs of its strokes
 
     def __init__(
         self, net: LeapNet, card: dict[str, Any], device: str | torch.device = "cpu", dtype: torch.dtype = torch.float32
