@@ -26,6 +26,7 @@ from installation.stages.worker import Worker, WorkerSettings
 from installation.vitals import Vitals
 
 SOFTWARE_RATE = 30.0  # refreshes a second where the processor draws: more would be taken from the dream
+SETTLED = 60  # refreshes after which it is said who is on the wall
 CARD_RATE = 60.0  # where a card draws but does not wait for the display
 
 
@@ -144,6 +145,7 @@ class _Announce:
         say: Callable[[str], None],
     ) -> None:
         self._worker, self._front, self._screen, self._vitals, self._say = worker, front, screen, vitals, say
+        self._asked = settings.source
         self._said: set[str] = set()
         vitals.facts = {
             "network": None,
@@ -161,6 +163,9 @@ class _Announce:
             self._vitals.facts |= {name: ready[name] for name in ("network", "layers", "engine", "steps")}
             self._once("network", f"{ready['choice']}; layers {ready['layers']}")
             self._once("engine", ready["engine"])
+        if self._vitals.refreshes > SETTLED:
+            waiting = self._front.on_air == "clouds" and self._asked != "clouds"
+            self._once("source", self._front.on_air + (", until a picture comes" if waiting else ""))
         self._vitals.facts |= {
             "source": self._front.on_air,
             "screen": self._screen.status,
