@@ -15,6 +15,12 @@ def pytest_configure() -> None:
     torch.set_num_threads(1)
 
 
+@pytest.fixture(autouse=True)
+def _same_chance() -> None:
+    """Networks with random weights are the same ones whatever ran before: tests come in another order every time."""
+    torch.manual_seed(0)
+
+
 @pytest.fixture(params=["cpu", "cuda"])
 def device(request: pytest.FixtureRequest) -> torch.device:
     """Every device there is.  The GPU twin of a test is skipped, loudly, where there is no GPU."""
