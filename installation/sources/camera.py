@@ -226,18 +226,6 @@ class FirstCamera:
         return self._camera.read()
 
 
-def first_camera(
-    clock: Clock, *, capture: Opener = _opened, cameras: Lister = list_cameras, **options: Any
-) -> FirstCamera | None:
-    """The first camera that really gives frames, closed again, or None.  Takes up to some seconds a dead camera."""
-    found = FirstCamera(clock, capture=capture, cameras=cameras, **options)
-    try:
-        with found:
-            return found
-    except SourceError:
-        return None
-
-
 def _first_frame(camera: Camera, clock: Clock) -> Frame:
     begin = clock.now()
     while clock.now() - begin < _FIRST_PICTURE:

@@ -46,7 +46,6 @@ class Feed:
         self._retry = FIRST_RETRY
         self._thread: threading.Thread | None = None
         self._stop = threading.Event()
-        self._settled = threading.Event()
 
     @property
     def name(self) -> str:
@@ -66,11 +65,6 @@ class Feed:
     def take(self) -> Frame | None:
         """The newest frame if it was not taken yet; never blocks."""
         return self.latest.take()
-
-    def until_opened(self, timeout: float) -> bool:
-        """Wait up to ``timeout`` real seconds for the first frame or the first failure; True when a frame came."""
-        self._settled.wait(timeout)
-        return self._index >= 0
 
     def __enter__(self) -> Self:
         if self._thread is not None and not self._stop.is_set():
@@ -138,7 +132,6 @@ class Feed:
             back = "open again" if self.trouble is not None and self._index else "open"
             self.trouble = None
             self._tell(f"{self.name}: {back}, {frame.size[0]}x{frame.size[1]}")
-        self._settled.set()
 
     def _lost(self, why: str) -> None:
         news = self.trouble is None
@@ -147,7 +140,6 @@ class Feed:
             self._tell(f"{why}; it is tried again until it comes back")
         else:
             _log.debug("%s: %s", self.name, why)
-        self._settled.set()
 
     def _tell(self, what: str) -> None:
         try:

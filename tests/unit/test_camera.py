@@ -12,7 +12,7 @@ from fakes import FakeCapture, plain
 from installation.clock import HandClock
 from installation.errors import SourceError
 from installation.sources import v4l2
-from installation.sources.camera import Camera, FirstCamera, first_camera
+from installation.sources.camera import Camera, FirstCamera
 from installation.sources.v4l2 import Mode, Node, nodes
 
 
@@ -155,18 +155,18 @@ def test_what_is_not_there_is_said_in_one_line() -> None:
 
 
 def test_the_first_camera_is_the_first_that_gives_frames() -> None:
-    """One that does not open and one that opens and gives nothing are passed over; no camera at all is None."""
+    """One that does not open and one that opens and gives nothing are passed over; none that works is an error."""
     clock = HandClock()
     listed = [Node(str(i), f"Cam {i}", str(i)) for i in range(3)]
     devices = [FakeCapture(clock, there=False), FakeCapture(clock), FakeCapture(clock)]
     devices[1].dead = True
-    found = first_camera(clock, capture=lambda i: devices[int(i)], cameras=lambda: listed)
-    assert found is not None
-    assert "Cam 2" in found.name
-    assert [device.released for device in devices] == [1, 1, 1]
+    found = FirstCamera(clock, capture=lambda i: devices[int(i)], cameras=lambda: listed)
     with found:
+        assert "Cam 2" in found.name
         assert found.read() is not None
-    assert first_camera(clock, capture=lambda i: devices[int(i)], cameras=lambda: listed[:2]) is None
+    assert [device.released for device in devices] == [1, 1, 1]
+    with pytest.raises(SourceError):
+        FirstCamera(clock, capture=lambda i: devices[int(i)], cameras=lambda: listed[:2]).__enter__()
 
 
 def test_a_camera_plugged_in_later_is_found() -> None:

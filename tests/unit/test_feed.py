@@ -184,18 +184,6 @@ def test_pixels_are_not_copied_and_losses_are_counted() -> None:
     assert kept.dropped == 3
 
 
-def test_until_opened_tells_what_came() -> None:
-    """`until_opened` returns as soon as there is a frame, or as soon as it is known that there is none."""
-    with Feed(ScriptedSource(frames(3), WallClock()), WallClock(), lambda _: None) as feed:
-        assert feed.until_opened(5.0)
-        assert feed.trouble is None
-    begin = time.monotonic()
-    with Feed(ScriptedSource([], WallClock(), refusals=1000), WallClock(), lambda _: None) as feed:
-        assert not feed.until_opened(5.0)
-        assert "cannot be opened" in str(feed.trouble)
-    assert time.monotonic() - begin < 4.0
-
-
 def test_it_can_be_entered_again() -> None:
     """A feed can be entered again after it was left, and leaving twice is harmless."""
     source = ScriptedSource(frames(3), WallClock(), again=True)
