@@ -1,16 +1,12 @@
-"""Knobs, the board they sit on, and the look they add up to.
+"""Knobs, and the look they add up to.
 
 A knob is declared once, as a field of `Look`.  Keys, the MIDI map, the page, programs, the README's table and the
 tests are read from that declaration.  A knob is named for what the hand feels, in its unit, and means the same
 at any frame rate; it is turned into the network's terms in one place (`installation.stages.recipe`).
 """
 
-import math
-from collections import deque
 from dataclasses import dataclass, field, fields
 from typing import Any
-
-from installation.errors import SettingsError
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +72,8 @@ class Look:
     blackout: bool = switch(help="Dark within one refresh.")
     freeze: bool = switch(help="Hold the picture as it stands.")
     bypass: bool = switch(help="Back to the camera, within one refresh.")
+    mixture: tuple[tuple[str, float], ...] = ()
+    """Layers of the network's own and their weights, as a program has them; what is left to one, `layer` mixes."""
 
 
 def _named(row: Knob, name: str) -> Knob:
@@ -84,70 +82,3 @@ def _named(row: Knob, name: str) -> Knob:
 
 KNOBS: dict[str, Knob] = {f.name: _named(f.metadata["knob"], f.name) for f in fields(Look) if "knob" in f.metadata}
 SWITCHES: dict[str, str] = {f.name: f.metadata["switch"] for f in fields(Look) if "switch" in f.metadata}
-
-
-class Board:
-    """The knobs as they stand.  Turned from any thread, read as a `Look` by one.
-
-    Turns wait in a deque, whose ends are safe from every thread, and are applied in order when the look is read:
-    a first version that read, changed and wrote a frozen look from the turning thread could lose a turn.
-    """
-
-    def __init__(self, **settings: float) -> None:
-        """``settings``: where knobs stand at first, by name.  Raises SettingsError on an unknown name or value."""
-        self._turns: deque[tuple[str, float, bool]] = deque()
-        self._target = {name: knob.default for name, knob in KNOBS.items()}
-        self._switches = dict.fromkeys(SWITCHES, False)
-        for name, value in settings.items():
-            row = KNOBS.get(name)
-            if row is None:
-                raise SettingsError(f"no knob is called {name!r}; there are {', '.join(KNOBS)}")
-            if not row.low <= value <= row.high:
-                raise SettingsError(
-                    f"{name} is {value:g}; it goes from {row.low:g} to {row.high:g} {row.unit}".rstrip()
-                )
-            self._target[name] = value
-        self._now = dict(self._target)
-        self._time: float | None = None
-
-    def turn(self, name: str, value: float) -> None:
-        """Turn a knob to a value; it stops at its ends.  KeyError when there is no such knob."""
-        self._turns.append((KNOBS[name].name, float(value), False))
-
-    def nudge(self, name: str, by: float) -> None:
-        """Turn a knob by an amount from wherever it then stands.  KeyError when there is no such knob."""
-        self._turns.append((KNOBS[name].name, float(by), True))
-
-    def flip(self, name: str, on: bool | None = None) -> None:
-        """Set a switch, or turn it over.  KeyError when there is no such switch."""
-        if name not in SWITCHES:
-            raise KeyError(name)
-        self._turns.append((name, -1.0 if on is None else float(on), False))
-
-    def standing(self, name: str) -> float:
-        """Where a knob is heading: the value last asked for, among the turns already applied."""
-        return self._target[name]
-
-    def look(self, now: float) -> Look:
-        """Apply every waiting turn and read the board at ``now`` seconds.  Called from one thread only."""
-        while self._turns:
-            name, value, relative = self._turns.popleft()
-            if name in SWITCHES:
-                self._switches[name] = not self._switches[name] if value < 0 else bool(value)
-                continue
-            if not math.isnan(value):  # from a broken controller
-                self._target[name] = KNOBS[name].clamp(self._target[name] + value if relative else value)
-        passed = 0.0 if self._time is None else max(0.0, now - self._time)
-        self._time = now
-        for name, row in KNOBS.items():
-            self._now[name] = _glide(self._now[name], self._target[name], passed, row)
-        settings: dict[str, Any] = {**self._now, **self._switches}
-        return Look(**settings)
-
-
-def _glide(value: float, target: float, passed: float, row: Knob) -> float:
-    """Exponential approach, so that two half waits equal one whole; the last thousandth of the range is jumped."""
-    if value == target:
-        return value
-    moved: float = target + (value - target) * math.exp(-passed / row.glide)
-    return target if abs(moved - target) < 1e-3 * (row.high - row.low) else moved

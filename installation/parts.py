@@ -3,8 +3,9 @@
 from types import TracebackType
 from typing import Protocol, Self
 
+from installation.desk import Desk
 from installation.frame import Frame, Residual
-from installation.knobs import Board, Look
+from installation.knobs import Look
 from installation.veil import Veil
 
 
@@ -72,8 +73,8 @@ class Screen(Part, Protocol):
 
 
 class Hand(Part, Protocol):
-    """Turns knobs: keys, MIDI, the page."""
+    """Works at the desk: keys, MIDI, the page, the kiosk's director."""
 
-    def reach(self, board: Board) -> None:
+    def reach(self, desk: Desk) -> None:
         """Do what has come in since the last refresh; never blocks."""
         ...

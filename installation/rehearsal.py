@@ -12,11 +12,13 @@ from typing import Any, Self
 
 import torch
 
+from installation.board import Board
 from installation.clock import HandClock
 from installation.compose import Placing
 from installation.errors import SettingsError
 from installation.frame import Frame, Residual
-from installation.knobs import Board, Look
+from installation.knobs import Look
+from installation.opening import desk_figures, open_desk
 from installation.parts import Screen
 from installation.settings import Settings
 from installation.show import Show
@@ -58,7 +60,9 @@ def rehearse(settings: Settings, options: Namespace, say: Callable[[str], None])
             loop=options.seconds is not None or options.frames is not None,
         )
     )
-    engine = open_engine(settings.network, settings.layers)
+    desk = open_desk(settings, vitals.event)
+    engine = open_engine(settings.network, settings.layers, desk.programs.layers)
+    desk.network_is(engine.ascent.layers, len(engine.ladder.stops))
     say(f"network: {engine.choice}; layers {engine.ladder}")
     say(f"engine: {engine.ascent.status}")
     steps = settings.steps or engine.steps
@@ -68,16 +72,15 @@ def rehearse(settings: Settings, options: Namespace, say: Callable[[str], None])
     if options.out is not None:
         screen = _Both(ledger, Film(options.out, rate=options.fps, placing=placing))
     frames = options.frames or round((options.seconds or USUAL_SECONDS) * options.fps)
-    board = Board(**settings.knobs)
-    cling, depth = Cling(), Depth(engine, settings, board) if options.depth else None
+    cling, depth = Cling(), Depth(engine, settings, desk.board) if options.depth else None
     dream = Inline(Dreaming(engine.ascent, engine.ladder, steps), options.dream_fps, depth.see if depth else None)
 
-    def witness(frame: Frame, veil: Veil) -> None:
+    def watch(frame: Frame, veil: Veil, _look: Look, _now: float) -> None:
         cling.see(frame, veil.flat())
 
     show = Show(
         clock=clock,
-        board=board,
+        desk=desk,
         camera=reel,
         dream=dream,
         screen=screen,
@@ -85,7 +88,7 @@ def rehearse(settings: Settings, options: Namespace, say: Callable[[str], None])
         working_size=settings.working_size,
         rate=options.fps,
         over=lambda: vitals.refreshes >= frames or reel.ended,
-        witness=witness,
+        witnesses=(watch,),
         live=False,
     )
     begun = perf_counter()
@@ -108,6 +111,7 @@ def rehearse(settings: Settings, options: Namespace, say: Callable[[str], None])
         "cling": cling.figures(),
         "drops": None,
         "events": vitals.events(),
+        **desk_figures(desk),
         "sha256": ledger.sha256,
         "pictures": vitals.refreshes,
         "dreamed": dream.dreamed,

@@ -12,8 +12,10 @@ import cv2
 from installation.clock import WallClock
 from installation.compose import Placing
 from installation.control.keys import Keys
+from installation.desk import Desk
 from installation.errors import SettingsError, SinkError
-from installation.knobs import Board, Look
+from installation.knobs import Look
+from installation.opening import desk_figures, open_desk
 from installation.parts import Screen
 from installation.settings import Settings
 from installation.show import Show
@@ -35,6 +37,7 @@ class Rig:
     """A show and the parts that whoever runs it, or tests it, wants to reach."""
 
     show: Show
+    desk: Desk
     front: Front
     worker: Worker
     keys: Keys
@@ -49,6 +52,7 @@ class Rig:
             **self.vitals.report(),
             "drops": drops,
             "worker_restarts": self.worker.restarts,
+            **desk_figures(self.desk),
             "cores": {name: round(used / seconds, 2) for name, used in spent.items()},
         }
 
@@ -97,11 +101,14 @@ def build(settings: Settings, seconds: float | None, refreshes: int | None, say:
         )
         feed = Feed(source, clock, vitals.event)
     front = Front(feed, Clouds(settings.seed), vitals.event)
+    desk = open_desk(settings, vitals.event)
     screen = _screen(settings, vitals)
-    told = WorkerSettings(settings.network, settings.layers, settings.working_size, settings.steps)
+    told = WorkerSettings(
+        settings.network, settings.layers, settings.working_size, settings.steps, desk.programs.layers
+    )
     worker = Worker(told, vitals.event)
     keys = Keys(begin=settings.knobs, fullscreen=getattr(screen, "toggle_fullscreen", lambda: None))
-    announce = _Announce(worker, front, screen, settings, vitals, say)
+    announce = _Announce(worker, desk, front, screen, settings, vitals, say)
     begun = clock.now()
 
     def over() -> bool:
@@ -118,7 +125,7 @@ def build(settings: Settings, seconds: float | None, refreshes: int | None, say:
 
     show = Show(
         clock=clock,
-        board=Board(**settings.knobs),
+        desk=desk,
         camera=front,
         dream=worker,
         screen=screen,
@@ -129,7 +136,7 @@ def build(settings: Settings, seconds: float | None, refreshes: int | None, say:
         hands=(keys,),
         hud=hud,
     )
-    return Rig(show, front, worker, keys, vitals)
+    return Rig(show, desk, front, worker, keys, vitals)
 
 
 class _Announce:
@@ -138,13 +145,15 @@ class _Announce:
     def __init__(
         self,
         worker: Worker,
+        desk: Desk,
         front: Front,
         screen: Screen,
         settings: Settings,
         vitals: Vitals,
         say: Callable[[str], None],
     ) -> None:
-        self._worker, self._front, self._screen, self._vitals, self._say = worker, front, screen, vitals, say
+        self._worker, self._desk, self._front, self._screen = worker, desk, front, screen
+        self._vitals, self._say = vitals, say
         self._asked = settings.source
         self._said: set[str] = set()
         vitals.facts = {
@@ -161,6 +170,7 @@ class _Announce:
         ready = self._worker.ready
         if ready is not None and "network" not in self._said:
             self._vitals.facts |= {name: ready[name] for name in ("network", "layers", "engine", "steps")}
+            self._desk.network_is(ready["available"], ready["stops"])
             self._once("network", f"{ready['choice']}; layers {ready['layers']}")
             self._once("engine", ready["engine"])
         if self._vitals.refreshes > SETTLED:

@@ -80,8 +80,45 @@ class Settings(BaseModel):
     fit: Literal["cover", "contain"] = Field("cover", description="fill the display and cut, or show all with bars")
     camera_size: Size = Field((1280, 720), description="what a camera is asked for, WIDTHxHEIGHT")
     camera_fps: float = Field(30, ge=1, le=240, description="frames a second a camera is asked for")
-    port: int = Field(8750, ge=1024, le=65535, description="port of the page on this machine")
-    seed: int = Field(0, ge=0, description="of everything that is drawn by chance: the clouds")
+    page: bool = Field(True, description="the operator's page; where there is no screen it is there all the same")
+    port: int = Field(8750, ge=1024, le=65535, description="port of the page")
+    page_host: str = Field(
+        "127.0.0.1",
+        description="address the page answers on; 0.0.0.0 is the whole network, and everybody there needs the token",
+    )
+    page_token: str | None = Field(
+        None,
+        min_length=12,
+        description="the token that the page asks for, at least 12 letters; best in the file given with --config; "
+        "without one it is made anew at every start where one is needed",
+    )
+    page_picture: bool = Field(False, description="let the page show the picture in kiosk mode too")
+    midi: str = Field("all", description="MIDI controllers: all, off, or part of a port's name")
+    takeover: Literal["pickup", "jump"] = Field(
+        "pickup", description="whether a MIDI knob takes hold when it crosses where the knob stands, or at once"
+    )
+    programs: Path | None = Field(
+        None, description="a file of programs; otherwise your own, if there is one, or those that ship"
+    )
+    program: str | None = Field(None, description="the program to begin with, by name or number")
+    kiosk: bool = Field(
+        False, description="it plays by itself: programs take turns, nothing is kept, only a long chord ends it"
+    )
+    hold: float = Field(45, ge=0.5, le=86400, description="seconds a program stays while they take turns")
+    fade: float | None = Field(
+        None, ge=0, le=600, description="seconds from one program to the next while they take turns; else its own"
+    )
+    shuffle: bool = Field(False, description="programs take turns in an order drawn by chance, none twice running")
+    alone: float = Field(
+        40, ge=1, le=86400, description="kiosk: seconds with nobody in front until the dream goes its own way"
+    )
+    still: float = Field(
+        60, ge=2, le=86400, description="kiosk: seconds of a standing picture after which the dream begins afresh"
+    )
+    keep: Path | None = Field(
+        None, description="folder for snapshots and recordings; otherwise Dreamwall in your pictures"
+    )
+    seed: int = Field(0, ge=0, description="of everything that is drawn by chance: the clouds, the order of programs")
     knobs: dict[str, float] = Field(default_factory=dict, description="where knobs stand at first, as NAME=VALUE")
 
     @field_validator("knobs")

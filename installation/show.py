@@ -15,8 +15,9 @@ import cv2
 import numpy as np
 
 from installation.clock import Clock
+from installation.desk import Desk
 from installation.frame import Frame, fit
-from installation.knobs import Board, Look
+from installation.knobs import Look
 from installation.parts import Dream, Hand, Part, Screen
 from installation.stages.carrier import Carrier
 from installation.stages.flow import grey_of
@@ -24,6 +25,9 @@ from installation.veil import Veil
 from installation.vitals import Vitals
 
 AGAIN = 1.0  # seconds between tries to open a screen that was lost
+
+
+Witness = Callable[[Frame, Veil, Look, float], None]
 
 
 class Camera(Part, Protocol):
@@ -38,12 +42,13 @@ class Show:
 
     ``working_size``: the box the dream works in.  ``rate``: refreshes a second, or None where the screen itself waits
     for the display.  ``over``: asked before each refresh, ends the show.  ``hud``: the lines to lay over it.
-    ``witness``: sees every shown frame and its veil (measurements of a rehearsal).
+    ``witnesses``: see every refresh after it was shown: frame, veil, look and the time (measurements, presence, what is
+    kept); they must be quick.
     ``live``: people are watching, so a failing part is an event; a rehearsal stops there and says what failed.
     """
 
     clock: Clock
-    board: Board
+    desk: Desk
     camera: Camera
     dream: Dream
     screen: Screen
@@ -53,7 +58,7 @@ class Show:
     over: Callable[[], bool]
     hands: Sequence[Hand] = ()
     hud: Callable[[Look], list[str]] = lambda _look: []
-    witness: Callable[[Frame, Veil], None] | None = None
+    witnesses: Sequence[Witness] = ()
     live: bool = True
     _carrier: Carrier = field(default_factory=Carrier)
     _frame: Frame | None = None
@@ -77,16 +82,17 @@ class Show:
         """One picture on the wall."""
         now = self.clock.now()
         for hand in self.hands:
-            self._safely("a control", lambda hand=hand: hand.reach(self.board))  # type: ignore[misc]
-        look = self.board.look(now)
+            self._safely("a control", lambda hand=hand: hand.reach(self.desk))  # type: ignore[misc]
+        self.desk.serve(now)
+        look = self.desk.board.look(now)
         if self._frame is None or not look.freeze:
             frame = self.camera.newest(now)
             is_new, self._frame = frame is not self._frame, frame
             self._safely("the dream", lambda: self._dream(frame, is_new, now, look))
         assert self._frame is not None
-        if self.witness is not None:
-            self.witness(self._frame, self._veil)
         self._show(self._frame, look)
+        for witness in self.witnesses:
+            self._safely("a witness", lambda see=witness: see(self._frame, self._veil, look, now))  # type: ignore[misc]
 
     def _dream(self, frame: Frame, is_new: bool, now: float, look: Look) -> None:
         """Hand the frame over, take what was dreamed meanwhile, carry it here."""

@@ -9,10 +9,11 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
+from installation.board import Board
 from installation.compose import compose
 from installation.errors import SettingsError
 from installation.frame import Frame, Pixels, fit
-from installation.knobs import Board, Look
+from installation.knobs import Look
 from installation.settings import Settings
 from installation.stages.dreaming import Dreaming
 from installation.stages.engine import Engine, open_engine

@@ -6,9 +6,12 @@ from typing import Self
 
 import numpy as np
 
+from installation.board import Board
 from installation.clock import Clock
+from installation.desk import Desk
 from installation.errors import SourceError
 from installation.frame import Frame, Pixels
+from installation.programs import Program, Programs
 
 Step = Frame | float | Exception | Callable[[], None] | None
 
@@ -18,6 +21,15 @@ def plain(red: int = 128, green: int = 128, blue: int = 128, size: tuple[int, in
     picture = np.empty((size[1], size[0], 3), np.uint8)
     picture[:] = red, green, blue
     return picture
+
+
+def a_desk(*programs: Program, kiosk: bool = False, **knobs: float) -> Desk:
+    """A desk with these programs (else three plain ones), its knobs standing so; what it tells is in ``desk.told``."""
+    told: list[str] = []
+    rows = programs or (Program("One"), Program("Two", {"layer": 0.2}), Program("Three", {"layer": 0.9, "zoom": 0.1}))
+    desk = Desk(Board(**knobs), Programs(rows), knobs, kiosk=kiosk, event=told.append)
+    desk.told = told  # type: ignore[attr-defined]
+    return desk
 
 
 class ScriptedSource:

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
 
-from installation.knobs import KNOBS, SWITCHES, Board, Look
+from installation.desk import Desk
+from installation.knobs import KNOBS, SWITCHES, Look
 from installation.sdl import pygame
 
 SHARE = 1 / 50  # of a knob's range that one press turns it
@@ -87,7 +88,7 @@ class Keys:
     ) -> None:
         self._down.clear()
 
-    def reach(self, board: Board) -> None:
+    def reach(self, desk: Desk) -> None:
         """Do what has come in since the last refresh; nothing where no window is open."""
         if not pygame.display.get_init():
             return
@@ -101,7 +102,7 @@ class Keys:
             elif event.type == pygame.WINDOWFOCUSLOST:
                 self._down.clear()
             elif event.type == pygame.KEYDOWN:
-                self._press(event.key, event.mod, board)
+                self._press(event.key, event.mod, desk)
 
     def help(self, look: Look | None = None) -> list[str]:
         """What F1 shows: a title, every key, every knob; with ``look`` where a knob stands, else how far it goes."""
@@ -117,14 +118,14 @@ class Keys:
         """One line for the HUD: the chosen knob and where it stands."""
         return f"{self.chosen}\t{reading(self.chosen, look)}"
 
-    def _press(self, code: int, modifiers: int, board: Board) -> None:
+    def _press(self, code: int, modifiers: int, desk: Desk) -> None:
         repeated, ctrl = code in self._down, bool(modifiers & pygame.KMOD_CTRL)
         self._down.add(code)
         for key in KEYS:
             if code in key.codes and key.ctrl == ctrl and (key.held or not repeated):
-                self._do(key.action, COARSE if modifiers & pygame.KMOD_SHIFT else 1, board)
+                self._do(key.action, COARSE if modifiers & pygame.KMOD_SHIFT else 1, desk)
 
-    def _do(self, action: str, times: int, board: Board) -> None:
+    def _do(self, action: str, times: int, desk: Desk) -> None:
         verb, _, name = action.partition(" ")
         name = name or self.chosen
         match verb:
@@ -133,19 +134,19 @@ class Keys:
             case "close":
                 self.overlay = "none"
             case "flip":
-                board.flip(name)
+                desk.do(action)
             case "up" | "down":
                 knob = KNOBS[name]
                 share = SHARE * times * (1 if verb == "up" else -1)
-                board.nudge(name, share * (knob.high - knob.low))
+                desk.board.nudge(name, share * (knob.high - knob.low))
             case "next" | "previous":
                 names = list(KNOBS)
                 self.chosen = names[(names.index(self.chosen) + (1 if verb == "next" else -1)) % len(names)]
             case "default":
-                board.turn(name, self._begin[name])
+                desk.board.turn(name, self._begin[name])
             case "defaults":
                 for every, value in self._begin.items():
-                    board.turn(every, value)
+                    desk.board.turn(every, value)
             case "fullscreen":
                 self._fullscreen()
             case "quit":

@@ -1,6 +1,7 @@
 """Which ascent dreams: the network asked for, else a cached ImageNet one, else the one that ships with the project."""
 
 import copy
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -35,8 +36,10 @@ class Engine:
     steps: int
 
 
-def open_engine(network: str | None, layers: str | None) -> Engine:
+def open_engine(network: str | None, layers: str | None, also: Sequence[str] = ()) -> Engine:
     """Load the best there is.  ``network``: a known name or a path, or None.  ``layers``: see `ladder_of`, or None.
+
+    ``also``: layers that programs mix in; those this network does not have are left out.
 
     Raises SettingsError, one line, for a network or layer that was asked for and cannot be had.
     """
@@ -58,7 +61,8 @@ def open_engine(network: str | None, layers: str | None) -> Engine:
 
     kept = [s for s in USUAL_STOPS.get(found.name, ",".join(found.layers)).split(",") if s in found.layers]
     ladder = ladder_of(layers or ",".join(kept), found.layers)
-    used = ladder.layers(found.layers)
+    climbed = ladder.layers(found.layers)
+    used = tuple(layer for layer in found.layers if layer in climbed or layer in also)
     judge = found.truncated(used[-1])
     ascent = Eager(copy.deepcopy(judge) if native_dtype(best_device()) != torch.float32 else judge, used)
     reason = "as asked for" if network is not None else "from the cache"

@@ -73,9 +73,11 @@ def ladder_of(text: str, available: Sequence[str]) -> Ladder:
 
 def recipe(look: Look, ladder: Ladder, order: Sequence[str], steps: int) -> Recipe:
     """A look in the network's own terms; ``order`` is that of the ascent's layers."""
-    weights = ladder.weights(look.layer)
+    mixture = {layer: weight for layer, weight in look.mixture if layer in order}
+    rest = max(0.0, 1.0 - sum(mixture.values()))
+    weights = {layer: rest * weight for layer, weight in ladder.weights(look.layer).items()}
     return Recipe(
-        weights=[weights.get(layer, 0.0) for layer in order],
+        weights=[weights.get(layer, 0.0) + mixture.get(layer, 0.0) for layer in order],
         step=look.step / LEVELS,
         steps=steps,
         octaves=round(look.octaves),

@@ -9,8 +9,8 @@ import multiprocessing
 import os
 import threading
 import time
-from collections.abc import Callable
-from dataclasses import astuple, dataclass, fields
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from typing import Any, Self
@@ -18,7 +18,7 @@ from typing import Any, Self
 import numpy as np
 
 from installation.frame import Frame, Residual
-from installation.knobs import SWITCHES, Look
+from installation.knobs import KNOBS, SWITCHES, Look
 from installation.stages.flow import FLOW_BOX, flow_size
 from installation.stages.shared import SharedLatest
 
@@ -29,7 +29,7 @@ YOUNG = 10.0  # a worker that lived longer than this is begun again at once
 IDLE = (
     0.002  # seconds between looks into an empty mailbox: a pipe to wake it by could be left locked by a killed process
 )
-_LOOK = len(fields(Look))
+_LOOK = len(KNOBS) + len(SWITCHES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +40,7 @@ class WorkerSettings:
     layers: str | None
     size: tuple[int, int]  # the largest (width, height) of a frame at working size
     steps: int | None  # None: what suits the network
+    mixed: tuple[str, ...] = ()  # layers that programs mix in, by name
 
 
 class Worker:
@@ -55,7 +56,7 @@ class Worker:
         if kind == "forkserver":
             self._context.set_forkserver_preload(["installation.stages.worker_main"])
         width, height = settings.size
-        self._frames = SharedLatest(self._context, 4 + _LOOK, width * height * 3)
+        self._frames = SharedLatest(self._context, 4 + _LOOK + len(settings.mixed), width * height * 3)
         self._residuals = SharedLatest(self._context, 4, width * height * 3 * 2 + FLOW_BOX[0] * FLOW_BOX[1])
         self._pulse = self._context.RawArray("d", 3)  # the last heartbeat, the usual time between two, processor s
         self._process: BaseProcess | None = None
@@ -88,7 +89,8 @@ class Worker:
 
     def offer(self, small: Frame, look: Look) -> None:
         width, height = small.size
-        self._frames.put([float(small.index), small.time, width, height, *map(float, astuple(look))], small.pixels)
+        told = numbers_of(look, self._settings.mixed)
+        self._frames.put([float(small.index), small.time, width, height, *told], small.pixels)
 
     def newest(self) -> Residual | None:
         self._tend()
@@ -228,12 +230,15 @@ def lower_priority(by: int) -> None:
         os.nice(by)
 
 
-SWITCH_NAMES = tuple(SWITCHES)
+def numbers_of(look: Look, mixed: Sequence[str]) -> list[float]:
+    """A look as a row of numbers: knobs, switches, and the weights of the layers that are ``mixed`` in."""
+    weights = dict(look.mixture)
+    return [*(float(getattr(look, name)) for name in (*KNOBS, *SWITCHES)), *(weights.get(name, 0.0) for name in mixed)]
 
 
-def look_of(numbers: list[float]) -> Look:
+def look_of(numbers: Sequence[float], mixed: Sequence[str]) -> Look:
     """The look that was sent as numbers."""
-    values: dict[str, Any] = {
-        f.name: bool(v) if f.name in SWITCH_NAMES else v for f, v in zip(fields(Look), numbers, strict=True)
-    }
-    return Look(**values)
+    values: dict[str, Any] = dict(zip(KNOBS, numbers, strict=False))
+    values |= {name: bool(on) for name, on in zip(SWITCHES, numbers[len(KNOBS) :], strict=False)}
+    weights = zip(mixed, numbers[_LOOK:], strict=True)
+    return Look(**values, mixture=tuple((name, weight) for name, weight in weights if weight > 0))

@@ -5,7 +5,7 @@ import multiprocessing
 import os
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from multiprocessing.connection import Connection
 from threading import Lock
@@ -35,16 +35,17 @@ def run(settings: WorkerSettings, frames: SharedLatest, residuals: SharedLatest,
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl+C is for the show, which then ends the worker
     keep_pages()
     try:
-        engine = open_engine(settings.network, settings.layers)
+        engine = open_engine(settings.network, settings.layers, settings.mixed)
         hands = _share_processor(engine)
         steps = settings.steps or engine.steps
         dreaming = Dreaming(engine.ascent, engine.ladder, steps, hands)
 
         def ready() -> None:
             told = {"network": engine.network, "layers": str(engine.ladder), "engine": engine.ascent.status}
-            pipe.send(("ready", {**told, "choice": engine.choice, "steps": steps}))
+            order = {"available": engine.ascent.layers, "stops": len(engine.ladder.stops)}
+            pipe.send(("ready", {**told, **order, "choice": engine.choice, "steps": steps}))
 
-        _Desk(dreaming, frames, residuals, pulse, pipe, ready).serve(hands)
+        _Bench(dreaming, frames, residuals, pulse, pipe, ready, settings.mixed).serve(hands)
         os._exit(0)  # the show is gone; threads in the middle of a step need not end it
     except SettingsError as error:
         pipe.send(("refused", str(error)))
@@ -72,7 +73,7 @@ def _share_processor(engine: Engine) -> int:
     return 2 if few else 1
 
 
-class _Desk:
+class _Bench:
     """Where the hands get frames and leave residuals."""
 
     def __init__(
@@ -83,9 +84,11 @@ class _Desk:
         pulse: Any,
         pipe: Connection,
         ready: Callable[[], None],
+        mixed: Sequence[str],
     ) -> None:
         self._dreaming, self._frames, self._residuals = dreaming, frames, residuals
         self._pulse, self._pipe, self._ready = pulse, pipe, ready
+        self._mixed = mixed
         self._lock = Lock()
         self._newest: tuple[Frame, Look] | None = None
         self._said = False
@@ -129,7 +132,7 @@ class _Desk:
         if taken is not None:
             (index, when, width, height, *knobs), message = taken
             pixels = message.reshape(int(height), int(width), 3)
-            self._newest = Frame(pixels, int(index), when), look_of(knobs)
+            self._newest = Frame(pixels, int(index), when), look_of(knobs, self._mixed)
         return self._newest
 
     def _beat(self, begun: float) -> None:

@@ -3,10 +3,9 @@
 import statistics
 import time
 
-from fakes import plain
+from fakes import a_desk, plain
 from installation.clock import WallClock
 from installation.frame import Frame
-from installation.knobs import Board
 from installation.show import Show
 from installation.sinks.choose import open_screen
 from installation.sources.clouds import Clouds
@@ -68,7 +67,7 @@ def test_a_flash_is_on_the_screen_within_two_refreshes():
         screen.show = watched
         show = Show(
             clock=clock,
-            board=Board(intensity=0.3),
+            desk=a_desk(intensity=0.3),
             camera=Front(Feed(source, clock, vitals.event), Clouds(size=(320, 180)), vitals.event),
             dream=Worker(WorkerSettings("leap", None, (160, 120), 1), vitals.event),
             screen=screen,

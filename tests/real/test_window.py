@@ -9,11 +9,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from fakes import a_desk
 from installation.compose import compose
 from installation.control.keys import Keys
 from installation.errors import SinkError
 from installation.frame import Frame
-from installation.knobs import Board, Look
+from installation.knobs import Look
 from installation.sinks.choose import open_screen
 from installation.sinks.plain import PlainScreen
 from installation.sinks.screen import GLScreen
@@ -156,21 +157,21 @@ def test_fullscreen_and_back(kind: type[GLScreen | PlainScreen], wall: Xvfb) -> 
 def test_a_real_keyboard(wall: Xvfb) -> None:
     """Keys pressed on the display reach the board, and the wall goes dark and comes back."""
     needs_tool("xdotool")
-    frame, keys, board = noise_frame(7, SIZE), Keys(), Board()
+    frame, keys, desk = noise_frame(7, SIZE), Keys(), a_desk()
     with PlainScreen() as screen, keys:
 
         def refresh(key: str) -> np.ndarray:
             subprocess.run(["xdotool", "key", key], check=True)
             deadline = time.monotonic() + 5
-            before = (board.look(0.0), keys.overlay)
-            while (board.look(0.0), keys.overlay) == before and time.monotonic() < deadline:
-                keys.reach(board)
+            before = (desk.board.look(0.0), keys.overlay)
+            while (desk.board.look(0.0), keys.overlay) == before and time.monotonic() < deadline:
+                keys.reach(desk)
                 time.sleep(0.01)
-            screen.show(frame, Veil(), board.look(0.0), [])
+            screen.show(frame, Veil(), desk.board.look(0.0), [])
             return wall.screenshot()
 
         screen.show(frame, Veil(), Look(), [])
-        keys.reach(board)
+        keys.reach(desk)
         assert not refresh("b").any()
         np.testing.assert_array_equal(refresh("b"), frame.pixels)
         refresh("F1")

@@ -4,8 +4,10 @@ from collections.abc import Iterator
 
 import pytest
 
+from fakes import a_desk
 from installation.control.keys import COARSE, KEYS, SHARE, Key, Keys
-from installation.knobs import KNOBS, SWITCHES, Board, Look
+from installation.desk import Desk
+from installation.knobs import KNOBS, SWITCHES, Look
 from installation.sdl import pygame
 
 
@@ -22,46 +24,46 @@ def a_window_nobody_sees(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 @pytest.fixture
-def board() -> Board:
-    return Board()
+def desk() -> Desk:
+    return a_desk()
 
 
-def press(keys: Keys, board: Board, *codes: int, mod: int = 0, times: int = 1) -> Look:
+def press(keys: Keys, desk: Desk, *codes: int, mod: int = 0, times: int = 1) -> Look:
     """Press and let go, one key after the other; the look once every glide is over."""
     for code in codes * times:
         pygame.event.post(pygame.event.Event(pygame.KEYDOWN, key=code, mod=mod, unicode="", scancode=0))
         pygame.event.post(pygame.event.Event(pygame.KEYUP, key=code, mod=mod, unicode="", scancode=0))
-    return settle(keys, board)
+    return settle(keys, desk)
 
 
-def settle(keys: Keys, board: Board) -> Look:
-    keys.reach(board)
-    board.look(0.0)
-    return board.look(1000.0)
+def settle(keys: Keys, desk: Desk) -> Look:
+    keys.reach(desk)
+    desk.board.look(0.0)
+    return desk.board.look(1000.0)
 
 
-def choose(keys: Keys, board: Board, name: str) -> None:
+def choose(keys: Keys, desk: Desk, name: str) -> None:
     for _ in KNOBS:
         if keys.chosen == name:
             return
-        press(keys, board, pygame.K_PERIOD)
+        press(keys, desk, pygame.K_PERIOD)
     assert keys.chosen == name
 
 
 @pytest.mark.parametrize("name", KNOBS)
-def test_every_knob_can_be_turned(name: str, board: Board) -> None:
+def test_every_knob_can_be_turned(name: str, desk: Desk) -> None:
     """With nothing but the keyboard, every knob goes up, down, ten times as far, to its ends and back home."""
     keys, knob = Keys(), KNOBS[name]
-    board.turn(name, (knob.low + knob.high) / 2)
-    before = getattr(settle(keys, board), name)
-    choose(keys, board, name)
+    desk.board.turn(name, (knob.low + knob.high) / 2)
+    before = getattr(settle(keys, desk), name)
+    choose(keys, desk, name)
     one = SHARE * (knob.high - knob.low)
-    assert getattr(press(keys, board, pygame.K_EQUALS), name) == pytest.approx(before + one)
-    assert getattr(press(keys, board, pygame.K_MINUS, times=2), name) == pytest.approx(before - one)
-    up = getattr(press(keys, board, pygame.K_EQUALS, mod=pygame.KMOD_LSHIFT), name)
+    assert getattr(press(keys, desk, pygame.K_EQUALS), name) == pytest.approx(before + one)
+    assert getattr(press(keys, desk, pygame.K_MINUS, times=2), name) == pytest.approx(before - one)
+    up = getattr(press(keys, desk, pygame.K_EQUALS, mod=pygame.KMOD_LSHIFT), name)
     assert up == pytest.approx(before - one + COARSE * one)
-    assert getattr(press(keys, board, pygame.K_EQUALS, times=100), name) == knob.high
-    assert getattr(press(keys, board, pygame.K_BACKSPACE), name) == knob.default
+    assert getattr(press(keys, desk, pygame.K_EQUALS, times=100), name) == knob.high
+    assert getattr(press(keys, desk, pygame.K_BACKSPACE), name) == knob.default
 
 
 @pytest.mark.parametrize(
@@ -73,9 +75,9 @@ def test_every_knob_can_be_turned(name: str, board: Board) -> None:
         (pygame.K_LEFT, "layer", -1),
     ],
 )
-def test_arrows(code: int, name: str, sign: int, board: Board) -> None:
+def test_arrows(code: int, name: str, sign: int, desk: Desk) -> None:
     """Up and down are the intensity, left and right the layer, whatever knob is chosen."""
-    look = press(Keys(), board, code)
+    look = press(Keys(), desk, code)
     moved = (getattr(look, name) - KNOBS[name].default) / (KNOBS[name].high - KNOBS[name].low)
     assert moved == pytest.approx(sign * SHARE)
 
@@ -83,27 +85,27 @@ def test_arrows(code: int, name: str, sign: int, board: Board) -> None:
 @pytest.mark.parametrize(
     ("code", "name"), [(pygame.K_b, "blackout"), (pygame.K_SPACE, "freeze"), (pygame.K_p, "bypass")]
 )
-def test_switches_flip_once_a_press(code: int, name: str, board: Board) -> None:
+def test_switches_flip_once_a_press(code: int, name: str, desk: Desk) -> None:
     """B, Space and P turn over at each press; a key that is held down does not flicker the wall."""
     keys = Keys()
-    assert getattr(press(keys, board, code), name) is True
+    assert getattr(press(keys, desk, code), name) is True
     for _ in range(8):  # held: SDL repeats the press without letting go
         pygame.event.post(pygame.event.Event(pygame.KEYDOWN, key=code, mod=0, unicode="", scancode=0))
-    assert getattr(settle(keys, board), name) is False
+    assert getattr(settle(keys, desk), name) is False
     assert set(SWITCHES) == {"blackout", "freeze", "bypass"}
 
 
-def test_a_held_turn_goes_on(board: Board) -> None:
+def test_a_held_turn_goes_on(desk: Desk) -> None:
     """Holding a key turns the knob further with every repeat."""
     keys = Keys()
     for _ in range(5):
         pygame.event.post(pygame.event.Event(pygame.KEYDOWN, key=pygame.K_DOWN, mod=0, unicode="", scancode=0))
     knob = KNOBS["intensity"]
-    assert settle(keys, board).intensity == pytest.approx(knob.default - 5 * SHARE * (knob.high - knob.low))
+    assert settle(keys, desk).intensity == pytest.approx(knob.default - 5 * SHARE * (knob.high - knob.low))
     assert pygame.key.get_repeat()[1] > 0
 
 
-def test_overlays(board: Board) -> None:
+def test_overlays(desk: Desk) -> None:
     """Tab shows the figures, F1 the keys; again, or Esc, and they are gone; Esc never ends the show."""
     keys = Keys()
     for codes, overlay in (
@@ -114,39 +116,39 @@ def test_overlays(board: Board) -> None:
         ([pygame.K_ESCAPE], "none"),
         ([pygame.K_ESCAPE], "none"),
     ):
-        press(keys, board, *codes)
+        press(keys, desk, *codes)
         assert keys.overlay == overlay
     assert not keys.quit
 
 
-def test_quit(board: Board) -> None:
+def test_quit(desk: Desk) -> None:
     """Ctrl+Q and closing the window end the show; a bare Q does not."""
     keys = Keys()
-    press(keys, board, pygame.K_q)
+    press(keys, desk, pygame.K_q)
     assert not keys.quit
-    press(keys, board, pygame.K_q, mod=pygame.KMOD_LCTRL)
+    press(keys, desk, pygame.K_q, mod=pygame.KMOD_LCTRL)
     assert keys.quit
     keys = Keys()
     pygame.event.post(pygame.event.Event(pygame.QUIT))
-    settle(keys, board)
+    settle(keys, desk)
     assert keys.quit
 
 
-def test_all_home(board: Board) -> None:
+def test_all_home(desk: Desk) -> None:
     """0 puts every knob back to where the show began, which settings may have moved."""
     keys = Keys(begin={"linger": 7.0})
     for name, knob in KNOBS.items():
-        board.turn(name, knob.low)
-    look = press(keys, board, pygame.K_0)
+        desk.board.turn(name, knob.low)
+    look = press(keys, desk, pygame.K_0)
     wanted = {name: knob.default for name, knob in KNOBS.items()} | {"linger": 7.0}
     assert {name: getattr(look, name) for name in KNOBS} == pytest.approx(wanted)
 
 
-def test_fullscreen_is_handed_on(board: Board) -> None:
+def test_fullscreen_is_handed_on(desk: Desk) -> None:
     """F and F11 reach whoever owns the window, once a press."""
     asked: list[str] = []
     keys = Keys(fullscreen=lambda: asked.append("toggle"))
-    press(keys, board, pygame.K_f, pygame.K_F11)
+    press(keys, desk, pygame.K_f, pygame.K_F11)
     assert asked == ["toggle", "toggle"]
 
 
@@ -161,21 +163,21 @@ def test_help_tells_everything() -> None:
 
 
 @pytest.mark.parametrize("key", KEYS, ids=lambda key: key.action)
-def test_every_key_in_the_table_does_something(key: Key, board: Board) -> None:
+def test_every_key_in_the_table_does_something(key: Key, desk: Desk) -> None:
     """No row of the help is a dead letter."""
 
     def stand() -> tuple[object, ...]:
-        look = settle(keys, board)
+        look = settle(keys, desk)
         return look, keys.overlay, keys.chosen, keys.quit, len(asked)
 
     for code in key.codes:
         asked: list[int] = []
         keys = Keys(fullscreen=lambda asked=asked: asked.append(1), chosen="linger")  # type: ignore[misc]
-        board.turn("linger", 9.0)
+        desk.board.turn("linger", 9.0)
         if key.action == "close":
             keys.overlay = "hud"
         before = stand()
-        press(keys, board, code, mod=pygame.KMOD_CTRL if key.ctrl else 0)
+        press(keys, desk, code, mod=pygame.KMOD_CTRL if key.ctrl else 0)
         assert stand() != before
 
 
@@ -190,9 +192,9 @@ def test_the_hud_names_the_chosen_knob() -> None:
     assert Keys(chosen="hue").hint(Look(hue=-30.0)) == "hue\t-30 deg"
 
 
-def test_without_a_window_keys_rest(board: Board) -> None:
+def test_without_a_window_keys_rest(desk: Desk) -> None:
     """On a machine without a display the keyboard is no error."""
     pygame.display.quit()
     with Keys() as keys:
-        keys.reach(board)
+        keys.reach(desk)
     assert not keys.quit

@@ -3,10 +3,9 @@
 import numpy as np
 import pytest
 
-from fakes import plain
+from fakes import a_desk, plain
 from installation.clock import HandClock
 from installation.frame import Frame, Residual
-from installation.knobs import Board
 from installation.show import Show
 from installation.sinks.ledger import Ledger
 from installation.stages.flow import grey_of
@@ -76,9 +75,9 @@ def show_of(screen=None, dream=None, diary=None, refreshes=40, **more):
     vitals = Vitals(clock)
     screen = screen or Ledger()
     dream = dream or FakeDream(diary)
-    board = Board(**more.pop("knobs", {}))
+    desk = a_desk(**more.pop("knobs", {}))
     return Show(
-        clock=clock, board=board, camera=FakeCamera(diary), dream=dream, screen=screen, vitals=vitals,
+        clock=clock, desk=desk, camera=FakeCamera(diary), dream=dream, screen=screen, vitals=vitals,
         working_size=(64, 48), rate=20.0, over=lambda: vitals.refreshes >= refreshes or clock.now() > 60, **more,
     )  # fmt: skip
 
@@ -130,11 +129,11 @@ def test_freeze_holds_the_picture():
     show = show_of(refreshes=5)
     show.run()
     held = show.screen.picture().copy()
-    show.board.flip("freeze")
+    show.desk.board.flip("freeze")
     for _ in range(5):
         show.refresh()
     assert np.array_equal(show.screen.picture(), held)
-    show.board.flip("freeze")
+    show.desk.board.flip("freeze")
     show.refresh()
     assert not np.array_equal(show.screen.picture(), held)
 

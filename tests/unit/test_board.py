@@ -1,13 +1,15 @@
 """Knobs, the board and the look."""
 
 import threading
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from installation.board import Board
 from installation.errors import SettingsError
-from installation.knobs import KNOBS, SWITCHES, Board, Look
+from installation.knobs import KNOBS, SWITCHES, Look
 
 names = st.sampled_from(sorted(KNOBS))
 
@@ -110,3 +112,72 @@ def test_every_knob_is_declared_whole():
     for knob in KNOBS.values():
         assert knob.help.endswith(".") and knob.low <= knob.default <= knob.high and knob.glide > 0
     assert all(text.endswith(".") for text in SWITCHES.values())
+
+
+@given(
+    st.dictionaries(names, st.floats(0, 1), min_size=1),
+    st.floats(0.1, 30),
+    st.lists(st.floats(0.001, 0.5), max_size=40),
+)
+def test_a_fade_is_smooth_and_ends_where_it_should(shares, seconds, waits):
+    """However the refreshes fall, no knob of a fade moves faster than half as fast again as evenly, and all arrive."""
+    board = Board()
+    board.look(0)
+    targets = {name: KNOBS[name].low + share * (KNOBS[name].high - KNOBS[name].low) for name, share in shares.items()}
+    board.fade(targets, seconds)
+    now, before = 0.0, board.last
+    for wait in waits:
+        now += wait
+        look = board.look(now)
+        for name in shares:
+            knob = KNOBS[name]
+            step = abs(getattr(look, name) - getattr(before, name)) / (knob.high - knob.low)
+            assert step <= 1.5 * wait / seconds + 1e-9
+            assert step <= board.largest_step.get(name, 0.0) + 1e-9
+        before = look
+    look = board.look(now + seconds)
+    assert all(getattr(look, name) == target for name, target in targets.items())
+
+
+def test_a_hand_takes_its_knob_out_of_a_fade():
+    """While a program comes on, the knob somebody turns goes where he turns it; the others fade on."""
+    board = Board()
+    board.look(0)
+    board.fade({"intensity": 0.0, "linger": 20.0}, 10)
+    board.look(5)
+    board.turn("intensity", 2.0)
+    board.look(6)
+    look = board.look(20)
+    assert look.intensity == 2.0 and look.linger == 20.0
+
+
+def test_a_fade_begun_in_the_middle_of_another_goes_on_from_there():
+    """Programs recalled every second never jump: each begins where the last one was."""
+    board = Board(zoom=-0.5)
+    board.look(0)
+    values = []
+    for refresh in range(300):
+        if refresh % 30 == 0:
+            board.fade({"zoom": 0.5 if refresh % 60 == 0 else -0.5}, 2.0, {"a": 1.0} if refresh % 60 else {"b": 1.0})
+        look = board.look((refresh + 1) / 30)
+        values.append((look.zoom, dict(look.mixture)))
+    assert max(abs(b[0] - a[0]) for a, b in pairwise(values)) <= 1.5 / 60 + 1e-9
+    for name in ("a", "b"):
+        steps = [abs(b[1].get(name, 0) - a[1].get(name, 0)) for a, b in pairwise(values)]
+        assert 0 < max(steps) <= 1.5 / 60 + 1e-9
+    assert board.largest_step["zoom"] <= 1.5 / 60 + 1e-9
+
+
+def test_the_layers_of_a_program_give_way_to_the_layer_knob():
+    """A program's own layers fade in as shares of one, and out again once a hand turns the layer knob."""
+    board = Board()
+    board.look(0)
+    board.fade({"layer": 0.5}, 2, {"Mixed_5c": 0.25, "Mixed_6b": 0.75})
+    assert 0 < sum(weight for _, weight in board.look(1).mixture) < 1
+    assert board.look(3).mixture == (("Mixed_5c", 0.25), ("Mixed_6b", 0.75))
+    board.fade({"linger": 5.0}, 1)
+    assert board.look(5).mixture, "a fade that says nothing of layers leaves them"
+    board.nudge("layer", 0.1)
+    board.look(5.1)
+    assert 0 < sum(weight for _, weight in board.look(5.5).mixture) < 1
+    assert board.look(8).mixture == () and board.standing_layers() == {}
