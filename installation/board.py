@@ -46,7 +46,7 @@ class _Fade:
 
     def at(self, now: float, target: float) -> float | None:
         """Where it is at ``now``; None once it is over."""
-        share = (now - self.begun) / self.seconds if self.seconds > 0 else 1.0
+        share = max(0.0, now - self.begun) / self.seconds if self.seconds > 0 else 1.0
         if share >= 1.0:
             return None
         return self.start + (target - self.start) * share * share * (3.0 - 2.0 * share)

@@ -32,7 +32,8 @@ class Recall:
 class Desk:
     """What the hands share.
 
-    ``begin``: where knobs stood at first, by name: what a program does not name goes there.
+    ``begin``: where knobs stood at first, by name: what a program does not name goes there.  ``mix``: the layers that
+    were mixed in at first, as shares of one; the first program ends that.
     ``kiosk``: nobody is in charge: actions that keep or change something for good are refused.
     ``event``: told in one line what the operator should know.
     Read by whoever shows it: ``program`` (number from 1, None before the first), ``cycling``, ``recording``,
@@ -44,12 +45,14 @@ class Desk:
         board: Board,
         programs: Programs,
         begin: dict[str, float] | None = None,
+        mix: dict[str, float] | None = None,
         *,
         kiosk: bool = False,
         event: Callable[[str], None] = lambda _what: None,
     ) -> None:
         self.board, self.programs, self.kiosk, self.event = board, programs, kiosk, event
         self.begin = {name: knob.default for name, knob in KNOBS.items()} | (begin or {})
+        self._mix = mix or {}
         self.now = 0.0
         self.program: int | None = None
         self.cycling = kiosk
@@ -120,8 +123,10 @@ class Desk:
         """The network is known now: which layers it gives, and how many stops the layer knob has."""
         self._available, self.stops = tuple(layers), stops
         program = self.programs.get(self.program or 0)
-        if program is not None:
-            self.board.fade({}, program.fade, program.mixture(layers))
+        if program is None:
+            self.board.fade({}, 0.0, self._mixed_at_first())
+        else:
+            self.board.fade({}, self.recalls[-1].fade, program.mixture(layers))
 
     def serve(self, now: float) -> None:
         """Do what was posted; before every refresh, at ``now`` seconds on the show's clock."""
@@ -149,6 +154,10 @@ class Desk:
         elif on != self.recording:
             self._serve("record", float(on))
 
+    def _mixed_at_first(self) -> dict[str, float]:
+        total = max(1.0, sum(self._mix.values()))
+        return {name: share / total for name, share in self._mix.items() if name in (self._available or ())}
+
     def _press(self, name: str, number: int) -> None:
         if name == "program":
             if not self.recall(number):
@@ -164,7 +173,8 @@ class Desk:
         elif name == "panic":
             for switch in SWITCHES:
                 self.board.flip(switch, on=False)
-            self.board.fade(self.begin, 0.5, {})
+            self.board.fade(self.begin, 0.5, self._mixed_at_first())
+            self.program = None
             self.cycling = False
         else:
             self._serve(name, 1.0)

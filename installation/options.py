@@ -10,9 +10,10 @@ from pydantic.fields import FieldInfo
 
 from installation.errors import SettingsError
 from installation.knobs import KNOBS
-from installation.settings import Settings
+from installation.settings import TABLES, Settings
 
-COMMANDS = ("run", "rehearse", "still", "fetch", "devices")
+COMMANDS = ("run", "rehearse", "still", "fetch", "devices", "midi", "doctor")
+TURNS = ("kiosk", "hold", "fade", "shuffle", "alone", "still")  # settings of who turns the programs
 
 EPILOG = """examples:
   dreamwall                                     the best there is, on the whole display
@@ -41,9 +42,13 @@ def parser() -> argparse.ArgumentParser:
     _settings(run, tuple(Settings.model_fields))
     _length(run)
     rehearse = _command(commands, "rehearse", "the same show offline, the same every time; writes a film and a report")
-    _settings(rehearse, ("source", "network", "layers", "size", "steps", "mirror", "rotate", "seed", "knobs"))
+    seen = ("source", "network", "layers", "size", "steps", "mirror", "rotate", "seed", "knobs", "mix")
+    _settings(rehearse, (*seen, "programs", "program", *TURNS))
     _length(rehearse)
     rehearse.add_argument("--out", metavar="FILE", help="a film (.mp4, .mkv), or a folder/ for PNG pictures")
+    rehearse.add_argument(
+        "--snapshot", type=Path, metavar="FILE", help="keep the last picture as a PNG with every setting inside"
+    )
     rehearse.add_argument("--fps", type=_positive, default=30.0, help="refreshes a second of the show's clock (30)")
     rehearse.add_argument(
         "--dream-fps", type=_positive, help="dreamed frames a second, as on a slower machine (every frame)"
@@ -56,7 +61,8 @@ def parser() -> argparse.ArgumentParser:
     still = _command(commands, "still", "dream on one photograph")
     still.add_argument("picture", type=Path, metavar="IN", help="the photograph")
     still.add_argument("out", type=Path, metavar="OUT", help="where the dream goes: .png, .jpg …")
-    _settings(still, ("network", "layers", "size", "steps", "knobs"))
+    _from(still)
+    _settings(still, ("network", "layers", "size", "steps", "knobs", "mix", "programs", "program"))
     still.add_argument("--frames", type=_count, default=48, help="how long to dream, in frames of the live show (48)")
     still.add_argument(
         "--reference",
@@ -66,6 +72,13 @@ def parser() -> argparse.ArgumentParser:
     fetch = _command(commands, "fetch", "download a network; shows its licence, resumes, checks the sum")
     fetch.add_argument("name", nargs="?", help="which one; without a name they are listed")
     _command(commands, "devices", "list cameras with their modes, and displays")
+    midi = _command(commands, "midi", "show what MIDI controllers send, and what it does")
+    midi.add_argument("--list", action="store_true", help="only list the controllers, and which profile answers each")
+    midi.add_argument("--seconds", type=_positive, help="end after this long")
+    doctor = _command(commands, "doctor", "look at everything a show needs; says what is missing and what mends it")
+    doctor.add_argument("--config", type=Path, metavar="FILE", help="look for what this file asks for")
+    _settings(doctor, tuple(Settings.model_fields))
+    doctor.add_argument("--json", action="store_true", help="for scripts; the exit code is 1 when something is broken")
     return top
 
 
@@ -79,8 +92,9 @@ def parse(argv: list[str]) -> argparse.Namespace:
 def given(options: argparse.Namespace) -> dict[str, Any]:
     """The settings that were named on the command line, as `load_settings` takes them."""
     values = {n: v for n, v in vars(options).items() if n in Settings.model_fields and v is not None}
-    if "knobs" in values:
-        values["knobs"] = dict(_pair(text) for text in values["knobs"])
+    for table in TABLES:
+        if table in values:
+            values[table] = dict(_pair(text, TABLES[table]) for text in values[table])
     return values
 
 
@@ -92,19 +106,30 @@ def _command(commands: Any, name: str, about: str) -> argparse.ArgumentParser:
 
 
 def _length(to: argparse.ArgumentParser) -> None:
+    _from(to)
     to.add_argument("--config", type=Path, metavar="FILE", help="settings from a TOML file; options go before it")
     to.add_argument("--seconds", type=_positive, help="end after this long")
     to.add_argument("--frames", type=_count, help="end after this many refreshes")
     to.add_argument("--report", type=Path, metavar="FILE", help="write what was measured, as JSON")
 
 
+def _from(to: argparse.ArgumentParser) -> None:
+    to.add_argument(
+        "--from",
+        dest="recalled",
+        type=Path,
+        metavar="SNAPSHOT.png",
+        help="every setting of a snapshot; options go before",
+    )
+
+
 def _settings(to: argparse.ArgumentParser, names: tuple[str, ...]) -> None:
     for name in names:
         info = Settings.model_fields[name]
         flag = "--" + name.replace("_", "-")
-        if name == "knobs":
-            about = f"{info.description}; {', '.join(KNOBS)}"
-            to.add_argument("--knob", dest="knobs", action="append", metavar="NAME=VALUE", help=about)
+        if name in TABLES:
+            about = f"{info.description}; {', '.join(KNOBS)}" if name == "knobs" else info.description
+            to.add_argument("--" + TABLES[name], dest=name, action="append", metavar="NAME=VALUE", help=about)
         elif info.annotation is bool:
             to.add_argument(flag, default=None, action=argparse.BooleanOptionalAction, help=_help(info))
         else:
@@ -136,12 +161,12 @@ def _metavar(info: FieldInfo) -> str:
     return "WxH" if "WIDTHxHEIGHT" in (info.description or "") else "TEXT"
 
 
-def _pair(text: str) -> tuple[str, float]:
+def _pair(text: str, option: str) -> tuple[str, float]:
     name, equals, value = text.partition("=")
     try:
         return name.strip(), float(value)
     except ValueError:
-        raise SettingsError(f"--knob: {text!r} is not NAME=VALUE{'' if equals else ' (there is no =)'}") from None
+        raise SettingsError(f"--{option}: {text!r} is not NAME=VALUE{'' if equals else ' (there is no =)'}") from None
 
 
 def _positive(text: str) -> float:

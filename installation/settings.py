@@ -10,6 +10,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from installation.errors import SettingsError
 from installation.knobs import KNOBS
 
+TABLES = {"knobs": "knob", "mix": "mix"}  # settings that are tables, and the option that gives a row
 SMALLEST, LARGEST = 96, 4096  # pixels a side of the working size
 
 
@@ -120,6 +121,10 @@ class Settings(BaseModel):
     )
     seed: int = Field(0, ge=0, description="of everything that is drawn by chance: the clouds, the order of programs")
     knobs: dict[str, float] = Field(default_factory=dict, description="where knobs stand at first, as NAME=VALUE")
+    mix: dict[str, Annotated[float, Field(gt=0)]] = Field(
+        default_factory=dict,
+        description="layers to dream beside what the layer knob says, as LAYER=SHARE, shares of one; a program ends it",
+    )
 
     @field_validator("knobs")
     @classmethod
@@ -153,18 +158,26 @@ def load_settings(config: Path | None, given: dict[str, Any]) -> Settings:
             raise SettingsError(f"{config}: cannot be read: {error.strerror}") from error
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
             raise SettingsError(f"{config}: not TOML: {error}") from error
-    knobs = {**values.get("knobs", {}), **given.get("knobs", {})} if isinstance(values.get("knobs", {}), dict) else {}
-    merged = {**values, **given, **({"knobs": knobs} if knobs else {})}
     try:
-        return Settings(**merged)
+        return Settings(**laid_over(values, given))
     except ValidationError as problems:
         lines = [_line(problem, config, given) for problem in problems.errors()]
         raise SettingsError("\n".join(dict.fromkeys(lines))) from problems
 
 
+def laid_over(under: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
+    """Settings by name, where ``over`` wins; of tables (knobs) row by row."""
+    tables = {
+        name: {**under[name], **over[name]}
+        for name in TABLES
+        if name in over and isinstance(under.get(name), dict) and isinstance(over[name], dict)
+    }
+    return {**under, **over, **tables}
+
+
 def _line(problem: Any, config: Path | None, given: dict[str, Any]) -> str:
     name = str(problem["loc"][0]) if problem["loc"] else "settings"
-    option = "--knob" if name == "knobs" else "--" + name.replace("_", "-")
+    option = "--" + TABLES.get(name, name.replace("_", "-"))
     where = option if name in given else f"{config}: {name}"
     if problem["type"] == "extra_forbidden":
         return f"{where}: there is no such setting; there are {', '.join(Settings.model_fields)}"

@@ -44,6 +44,7 @@ class Show:
     for the display.  ``over``: asked before each refresh, ends the show.  ``hud``: the lines to lay over it.
     ``witnesses``: see every refresh after it was shown: frame, veil, look and the time (measurements, presence, what is
     kept); they must be quick.
+    ``others``: further parts that live as long: a page beside the screen, what keeps pictures.
     ``live``: people are watching, so a failing part is an event; a rehearsal stops there and says what failed.
     """
 
@@ -58,6 +59,7 @@ class Show:
     over: Callable[[], bool]
     hands: Sequence[Hand] = ()
     hud: Callable[[Look], list[str]] = lambda _look: []
+    others: Sequence[Part] = ()
     witnesses: Sequence[Witness] = ()
     live: bool = True
     _carrier: Carrier = field(default_factory=Carrier)
@@ -69,7 +71,7 @@ class Show:
     def run(self) -> None:
         """Play until it is over.  Parts open in this order and close in reverse, whatever happens."""
         with ExitStack() as stack:
-            for part in (self.screen, self.camera, self.dream, *self.hands):
+            for part in (self.screen, self.camera, self.dream, *self.hands, *self.others):
                 stack.enter_context(part)
             due = self.clock.now()
             while not (self.screen.closed or self.over()):
@@ -81,9 +83,9 @@ class Show:
     def refresh(self) -> None:
         """One picture on the wall."""
         now = self.clock.now()
+        self.desk.serve(now)
         for hand in self.hands:
             self._safely("a control", lambda hand=hand: hand.reach(self.desk))  # type: ignore[misc]
-        self.desk.serve(now)
         look = self.desk.board.look(now)
         if self._frame is None or not look.freeze:
             frame = self.camera.newest(now)

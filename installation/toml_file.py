@@ -41,6 +41,10 @@ class TomlText:
 
     def _line(self, table: str, index: int, key: str) -> int:
         heads = [n for n, line in enumerate(self._lines) if re.match(rf"\s*\[\[?\s*{re.escape(table)}\s*\]", line)]
+        if table and not heads:  # written as table = [ {...}, ... ], a line for each
+            opens = [n for n, line in enumerate(self._lines) if re.match(rf"\s*{re.escape(table)}\s*=\s*\[", line)]
+            after = range(opens[0] + 1, len(self._lines)) if opens else range(0)
+            heads = [n for n in after if self._lines[n].lstrip().startswith("{")]
         begin = heads[index] if table and index < len(heads) else -1
         end = heads[index + 1] if table and index + 1 < len(heads) else len(self._lines)
         word = re.compile(

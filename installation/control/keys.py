@@ -1,7 +1,7 @@
-"""Keys: the keyboard as a hand on the board.  Every knob can be turned here, whatever else is plugged in.
+"""Keys: the keyboard as a hand at the desk.  Everything can be done here, whatever else is plugged in.
 
 `KEYS` is the one table: what is bound, what it does and what F1 says about it.  Which knobs there are, how far they go
-and what they mean is read from `installation.knobs`.
+and what they mean is read from `installation.knobs`.  In kiosk mode it is dead but for the chord that ends it.
 """
 
 from collections.abc import Callable
@@ -9,13 +9,15 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
 
+from installation.actions import ACTIONS
 from installation.desk import Desk
-from installation.knobs import KNOBS, SWITCHES, Look
+from installation.knobs import KNOBS, SWITCHES
 from installation.sdl import pygame
 
 SHARE = 1 / 50  # of a knob's range that one press turns it
 COARSE = 10  # times that, with Shift
 REPEAT = 350, 33  # ms until a held key repeats, and between repeats
+CHORD = 3.0  # seconds that Ctrl+Shift+Q is held to end a kiosk: no visitor does that by chance
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +25,7 @@ class Key:
     """A row of the table: the keys that do it (any of them), what the help calls them, what it does, its help.
 
     ``held``: goes on while the key is held down, as a turn does; a switch does not.
+    ``shift``: with Shift only; a turn takes Shift as ten times as far.  ``overlay``: only while this one is open.
     """
 
     codes: tuple[int, ...]
@@ -31,8 +34,11 @@ class Key:
     help: str
     held: bool = False
     ctrl: bool = False
+    shift: bool = False
+    overlay: str = ""
 
 
+DIGITS = tuple((number, (getattr(pygame, f"K_{number}"), getattr(pygame, f"K_KP{number}"))) for number in range(1, 10))
 KEYS: tuple[Key, ...] = (
     Key((pygame.K_F1,), "F1", "help", "this page"),
     Key((pygame.K_TAB,), "Tab", "hud", "figures: how fast, how late, what is dreamed"),
@@ -49,33 +55,43 @@ KEYS: tuple[Key, ...] = (
     Key((pygame.K_MINUS, pygame.K_KP_MINUS), "-", "down", "turn the chosen knob down", held=True),
     Key((pygame.K_EQUALS, pygame.K_PLUS, pygame.K_KP_PLUS), "=  or +", "up", "turn the chosen knob up", held=True),
     Key((pygame.K_BACKSPACE,), "Backspace", "default", "the chosen knob back to where it began"),
-    Key((pygame.K_0, pygame.K_KP0), "0", "defaults", "every knob back to where it began"),
+    Key((pygame.K_0, pygame.K_KP0), "0", "do panic", "panic: " + ACTIONS["panic"].help),
+    *(Key(codes, str(number), f"do program {number}", f"program {number}") for number, codes in DIGITS),
+    *(Key(codes, f"Shift+{number}", f"do store {number}", f"store {number}", shift=True) for number, codes in DIGITS),
+    Key((pygame.K_LEFTBRACKET,), "[", "do previous program", ACTIONS["previous program"].help),
+    Key((pygame.K_RIGHTBRACKET,), "]", "do next program", ACTIONS["next program"].help),
+    Key((pygame.K_a,), "A", "do flip cycle", ACTIONS["cycle"].help),
+    Key((pygame.K_l,), "L", "learn", "learn: bind a MIDI control to what is chosen"),
+    Key((pygame.K_i,), "I", "adjust invert", "while learning: turn the last control round", overlay="learn"),
+    Key((pygame.K_t,), "T", "adjust mode", "while learning: the last pad holds or switches over", overlay="learn"),
+    Key((pygame.K_F12,), "F12", "do snapshot", ACTIONS["snapshot"].help),
+    Key((pygame.K_v,), "V", "do flip record", ACTIONS["record"].help),
     Key((pygame.K_F11, pygame.K_f), "F  or F11", "fullscreen", "window or the whole display"),
     Key((pygame.K_q,), "Ctrl+Q", "quit", "end the show; so does closing the window", ctrl=True),
 )
-BEGIN = {name: knob.default for name, knob in KNOBS.items()}
 
 
 class Keys:
-    """Turns the board from the keyboard of the window that is open.  For the main thread.
+    """Works at the desk from the keyboard of the window that is open.  For the main thread.
 
-    ``begin``: where Backspace and 0 put knobs back to, by name; the knobs' own defaults where it says nothing.
-    ``fullscreen``: called when the display is asked for, or given back.
-    ``overlay`` ("none", "hud" or "help"), ``chosen`` (a knob's name) and ``quit`` are read by the show.
+    ``fullscreen``: called when the display is asked for, or given back.  ``adjust``: told "invert" or "mode" for the
+    control that was learned last.
+    ``overlay`` ("none", "hud", "help" or "learn"), ``chosen`` (a knob's name) and ``quit`` are read by the show.
     """
 
     def __init__(
         self,
-        begin: dict[str, float] | None = None,
         fullscreen: Callable[[], None] = lambda: None,
+        adjust: Callable[[str], None] = lambda _what: None,
         chosen: str = "linger",
     ) -> None:
         self.overlay = "none"
         self.quit = False
         self.chosen = KNOBS[chosen].name
-        self._begin = BEGIN | (begin or {})
-        self._fullscreen = fullscreen
+        self._fullscreen, self._adjust = fullscreen, adjust
+        self._to_learn = 0
         self._down: set[int] = set()
+        self._chord_since: float | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -94,68 +110,82 @@ class Keys:
             return
         if pygame.key.get_repeat() != REPEAT:  # a window that was opened anew has forgotten it
             pygame.key.set_repeat(*REPEAT)
+            closing = [pygame.QUIT, pygame.WINDOWCLOSE]
+            pygame.event.set_blocked(closing) if desk.kiosk else pygame.event.set_allowed(closing)
         for event in pygame.event.get():
             if event.type in {pygame.QUIT, pygame.WINDOWCLOSE}:
-                self.quit = True
+                self.quit = self.quit or not desk.kiosk
             elif event.type == pygame.KEYUP:
                 self._down.discard(event.key)
+                self._chord_since = None
             elif event.type == pygame.WINDOWFOCUSLOST:
                 self._down.clear()
+                self._chord_since = None
             elif event.type == pygame.KEYDOWN:
                 self._press(event.key, event.mod, desk)
-
-    def help(self, look: Look | None = None) -> list[str]:
-        """What F1 shows: a title, every key, every knob; with ``look`` where a knob stands, else how far it goes."""
-        lines = ["Dreamwall"] + [f"{key.label}\t{key.help}" for key in KEYS]
-        lines += ["Shift\twith a turn: ten times as far", ""]
-        for name, knob in KNOBS.items():
-            mark = "> " if name == self.chosen else ""
-            stands = f"{knob.low:g} to {knob.high:g} {knob.unit}" if look is None else reading(name, look)
-            lines.append(f"{mark}{name}\t{stands.rstrip()}\t{knob.help}")
-        return lines
-
-    def hint(self, look: Look) -> str:
-        """One line for the HUD: the chosen knob and where it stands."""
-        return f"{self.chosen}\t{reading(self.chosen, look)}"
+        self._hold_chord(desk)
 
     def _press(self, code: int, modifiers: int, desk: Desk) -> None:
-        repeated, ctrl = code in self._down, bool(modifiers & pygame.KMOD_CTRL)
+        repeated = code in self._down
+        ctrl, shift = bool(modifiers & pygame.KMOD_CTRL), bool(modifiers & pygame.KMOD_SHIFT)
         self._down.add(code)
-        for key in KEYS:
-            if code in key.codes and key.ctrl == ctrl and (key.held or not repeated):
-                self._do(key.action, COARSE if modifiers & pygame.KMOD_SHIFT else 1, desk)
+        if desk.kiosk:
+            if code == pygame.K_q and ctrl and shift and not repeated:
+                self._chord_since = desk.now
+            return
+        bound = [key for key in KEYS if code in key.codes and key.ctrl == ctrl and key.overlay in {"", self.overlay}]
+        for key in bound:
+            takes_shift = key.shift == shift or (shift and not any(other.shift for other in bound))
+            if takes_shift and (key.held or not repeated):
+                self._do(key.action, COARSE if shift else 1, desk)
+
+    def _hold_chord(self, desk: Desk) -> None:
+        if self._chord_since is not None and desk.now - self._chord_since >= CHORD:
+            self.quit = True
 
     def _do(self, action: str, times: int, desk: Desk) -> None:
-        verb, _, name = action.partition(" ")
-        name = name or self.chosen
+        verb, _, rest = action.partition(" ")
+        name = rest or self.chosen
         match verb:
             case "help" | "hud":
-                self.overlay = "none" if self.overlay == verb else verb
+                self._open("none" if self.overlay == verb else verb, desk)
+            case "learn":
+                self._open("none" if self.overlay == "learn" else "learn", desk)
             case "close":
-                self.overlay = "none"
+                self._open("none", desk)
             case "flip":
                 desk.do(action)
+            case "do":
+                desk.do(rest)
             case "up" | "down":
                 knob = KNOBS[name]
                 share = SHARE * times * (1 if verb == "up" else -1)
                 desk.board.nudge(name, share * (knob.high - knob.low))
             case "next" | "previous":
-                names = list(KNOBS)
-                self.chosen = names[(names.index(self.chosen) + (1 if verb == "next" else -1)) % len(names)]
+                self._choose(1 if verb == "next" else -1, desk)
             case "default":
-                desk.board.turn(name, self._begin[name])
-            case "defaults":
-                for every, value in self._begin.items():
-                    desk.board.turn(every, value)
+                desk.board.turn(name, desk.begin[name])
+            case "adjust":
+                self._adjust(rest)
             case "fullscreen":
                 self._fullscreen()
             case "quit":
                 self.quit = True
 
+    def _open(self, overlay: str, desk: Desk) -> None:
+        self.overlay = overlay
+        desk.learning = learnable(desk)[self._to_learn] if overlay == "learn" else None
 
-def reading(name: str, look: Look) -> str:
-    """A knob's value as a person reads it: "2.5 s"."""
-    knob = KNOBS[name]
-    value = getattr(look, name)
-    digits = 0 if knob.high - knob.low >= 50 else 2 if knob.high - knob.low <= 2 else 1
-    return f"{value:.{digits}f} {knob.unit}".rstrip()
+    def _choose(self, step: int, desk: Desk) -> None:
+        if self.overlay == "learn":
+            self._to_learn = (self._to_learn + step) % len(learnable(desk))
+            desk.learning = learnable(desk)[self._to_learn]
+        else:
+            names = list(KNOBS)
+            self.chosen = names[(names.index(self.chosen) + step) % len(names)]
+
+
+def learnable(desk: Desk) -> list[str]:
+    """Every action a control can be bound to, as the learn overlay offers them."""
+    programs = [f"program {number}" for number in range(1, len(desk.programs) + 1)]
+    return [*ACTIONS, *programs, *(f"layer {number}" for number in range(1, desk.stops + 1))]

@@ -4,7 +4,6 @@ import runpy
 import tomllib
 from pathlib import Path
 
-from installation.control.keys import KEYS
 from installation.knobs import KNOBS
 from installation.options import COMMANDS
 from installation.settings import Settings
@@ -30,9 +29,3 @@ def test_the_example_settings_are_valid():
     text = (HOUSE / "docs" / "running-a-show.md").read_text(encoding="utf-8")
     example = text.split("```toml")[1].split("```")[0]
     Settings(**tomllib.loads(example))
-
-
-def test_no_key_does_two_things():
-    """Each key has one meaning."""
-    bound = [(code, key.ctrl) for key in KEYS for code in key.codes]
-    assert len(bound) == len(set(bound))

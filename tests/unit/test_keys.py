@@ -5,9 +5,11 @@ from collections.abc import Iterator
 import pytest
 
 from fakes import a_desk
-from installation.control.keys import COARSE, KEYS, SHARE, Key, Keys
+from installation.control.keys import CHORD, COARSE, KEYS, SHARE, Key, Keys, learnable
+from installation.control.overlays import help_lines, hint, learn_lines, program_line
 from installation.desk import Desk
 from installation.knobs import KNOBS, SWITCHES, Look
+from installation.programs import Program
 from installation.sdl import pygame
 
 
@@ -25,7 +27,11 @@ def a_window_nobody_sees(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 @pytest.fixture
 def desk() -> Desk:
-    return a_desk()
+    return nine_programs()
+
+
+def nine_programs() -> Desk:
+    return a_desk(*(Program(f"No {number}", {"hue": 10.0 * number}) for number in range(1, 10)))
 
 
 def press(keys: Keys, desk: Desk, *codes: int, mod: int = 0, times: int = 1) -> Look:
@@ -38,8 +44,9 @@ def press(keys: Keys, desk: Desk, *codes: int, mod: int = 0, times: int = 1) -> 
 
 def settle(keys: Keys, desk: Desk) -> Look:
     keys.reach(desk)
-    desk.board.look(0.0)
-    return desk.board.look(1000.0)
+    desk.board.look(desk.now)
+    desk.serve(desk.now + 1000.0)
+    return desk.board.look(desk.now)
 
 
 def choose(keys: Keys, desk: Desk, name: str) -> None:
@@ -134,12 +141,14 @@ def test_quit(desk: Desk) -> None:
     assert keys.quit
 
 
-def test_all_home(desk: Desk) -> None:
-    """0 puts every knob back to where the show began, which settings may have moved."""
-    keys = Keys(begin={"linger": 7.0})
+def test_all_home() -> None:
+    """0 puts every knob back to where the show began, which settings may have moved, and ends a blackout."""
+    keys, desk = Keys(), a_desk(linger=7.0)
+    desk.board.flip("blackout")
     for name, knob in KNOBS.items():
         desk.board.turn(name, knob.low)
     look = press(keys, desk, pygame.K_0)
+    assert not look.blackout
     wanted = {name: knob.default for name, knob in KNOBS.items()} | {"linger": 7.0}
     assert {name: getattr(look, name) for name in KNOBS} == pytest.approx(wanted)
 
@@ -154,42 +163,50 @@ def test_fullscreen_is_handed_on(desk: Desk) -> None:
 
 def test_help_tells_everything() -> None:
     """F1 lists every key, every knob with its help, every switch: nothing on the keyboard is hidden."""
-    page = "\n".join(Keys().help(Look()))
-    assert all(f"{key.label}\t{key.help}" in page for key in KEYS)
+    page = "\n".join(help_lines(Keys(), Look()))
+    numbered = ("do program", "do store")
+    assert all(f"{key.label}\t{key.help}" in page for key in KEYS if not key.action.startswith(numbered))
+    assert "1 to 9\t" in page and "Shift+1 to 9\t" in page
     assert all(knob.help in page and name in page for name, knob in KNOBS.items())
     assert all(text in page for text in SWITCHES.values())
     assert "> linger\t2.5 s" in page
-    assert "0.1 to 30 s" in "\n".join(Keys().help())
+    assert "0.1 to 30 s" in "\n".join(help_lines(Keys()))
 
 
 @pytest.mark.parametrize("key", KEYS, ids=lambda key: key.action)
-def test_every_key_in_the_table_does_something(key: Key, desk: Desk) -> None:
+def test_every_key_in_the_table_does_something(key: Key) -> None:
     """No row of the help is a dead letter."""
 
     def stand() -> tuple[object, ...]:
         look = settle(keys, desk)
-        return look, keys.overlay, keys.chosen, keys.quit, len(asked)
+        mine = (desk.program, desk.learning, desk.cycling, desk.programs.rows)
+        return look, keys.overlay, keys.chosen, keys.quit, len(asked), *map(str, mine)
 
     for code in key.codes:
         asked: list[int] = []
-        keys = Keys(fullscreen=lambda asked=asked: asked.append(1), chosen="linger")  # type: ignore[misc]
+        desk = nine_programs()
+        note = lambda *_, asked=asked: asked.append(1)  # noqa: E731
+        keys = Keys(fullscreen=note, adjust=note, chosen="linger")
+        desk.on("snapshot", note)
+        desk.on("record", note)
+        keys.overlay = key.overlay or "none"
         desk.board.turn("linger", 9.0)
         if key.action == "close":
             keys.overlay = "hud"
         before = stand()
-        press(keys, desk, code, mod=pygame.KMOD_CTRL if key.ctrl else 0)
+        press(keys, desk, code, mod=pygame.KMOD_CTRL * key.ctrl | pygame.KMOD_SHIFT * key.shift)
         assert stand() != before
 
 
 def test_no_key_does_two_things() -> None:
     """Every key has one meaning."""
-    bound = [(code, key.ctrl) for key in KEYS for code in key.codes]
+    bound = [(code, key.ctrl, key.shift) for key in KEYS for code in key.codes]
     assert len(bound) == len(set(bound))
 
 
 def test_the_hud_names_the_chosen_knob() -> None:
     """The operator sees which knob the - and = keys turn, and where it stands, in its unit."""
-    assert Keys(chosen="hue").hint(Look(hue=-30.0)) == "hue\t-30 deg"
+    assert hint(Keys(chosen="hue"), Look(hue=-30.0)) == "hue\t-30 deg"
 
 
 def test_without_a_window_keys_rest(desk: Desk) -> None:
@@ -198,3 +215,68 @@ def test_without_a_window_keys_rest(desk: Desk) -> None:
     with Keys() as keys:
         keys.reach(desk)
     assert not keys.quit
+
+
+def hold(keys: Keys, desk: Desk, seconds: float, *, let_go: int | None = None) -> None:
+    """Ctrl+Shift+Q, held; ``let_go``: a key that comes up in the middle."""
+    mod = pygame.KMOD_LCTRL | pygame.KMOD_LSHIFT
+    pygame.event.post(pygame.event.Event(pygame.KEYDOWN, key=pygame.K_q, mod=mod, unicode="", scancode=0))
+    begun = desk.now
+    for share in (0.0, 0.5, 1.0):
+        if share == 0.5 and let_go is not None:
+            pygame.event.post(pygame.event.Event(pygame.KEYUP, key=let_go, mod=mod, unicode="", scancode=0))
+        desk.serve(begun + share * seconds)
+        keys.reach(desk)
+
+
+def test_a_kiosk_is_ended_by_a_long_chord_only() -> None:
+    """No key that a visitor finds does anything, nor closing the window; Ctrl+Shift+Q for three seconds does."""
+    desk, keys = a_desk(kiosk=True), Keys()
+    before = settle(keys, desk)
+    for key in KEYS:
+        for mod in (0, pygame.KMOD_CTRL, pygame.KMOD_SHIFT):
+            assert press(keys, desk, *key.codes, mod=mod) == before
+    pygame.event.post(pygame.event.Event(pygame.QUIT))
+    keys.reach(desk)
+    assert (keys.overlay, keys.quit, desk.program) == ("none", False, None)
+    hold(keys, desk, CHORD * 0.9)
+    assert not keys.quit
+    for key in (pygame.K_q, pygame.K_LCTRL, pygame.K_LSHIFT):
+        keys = Keys()
+        hold(keys, desk, CHORD * 2, let_go=key)
+        assert not keys.quit
+    keys = Keys()
+    hold(keys, desk, CHORD * 1.01)
+    assert keys.quit
+
+
+def test_programs_on_the_digits(desk: Desk) -> None:
+    """1 to 9 recall; with Shift they store and do not recall; [ and ] go through the list."""
+    keys = Keys()
+    assert press(keys, desk, pygame.K_3).hue == 30
+    desk.board.turn("hue", 100.0)
+    settle(keys, desk)
+    press(keys, desk, pygame.K_5, mod=pygame.KMOD_LSHIFT)
+    assert desk.program == 5 and desk.programs.rows[4].knobs["hue"] == 100
+    press(keys, desk, pygame.K_RIGHTBRACKET)
+    assert program_line(desk) == "program\t6 No 6"
+    press(keys, desk, pygame.K_a)
+    assert program_line(desk).endswith("taking turns")
+
+
+def test_learning_is_offered_and_told(desk: Desk) -> None:
+    """L offers every action, comma and full stop choose, what was learned is told, L or Esc ends it."""
+    keys = Keys()
+    press(keys, desk, pygame.K_l)
+    assert desk.learning == "intensity" and "> intensity" in learn_lines(desk, ["midi\tnone"], "")
+    for name in [*learnable(desk)[1:], "intensity"]:
+        press(keys, desk, pygame.K_PERIOD)
+        assert desk.learning == name and f"> {name}" in learn_lines(desk, [], "")
+    press(keys, desk, pygame.K_COMMA)
+    assert desk.learning == learnable(desk)[-1]
+    desk.learning = None  # a control was moved
+    assert "done\tCC 3 turns linger" in learn_lines(desk, [], "CC 3 turns linger")
+    press(keys, desk, pygame.K_COMMA)
+    assert desk.learning == learnable(desk)[-2]
+    press(keys, desk, pygame.K_l)
+    assert desk.learning is None and keys.overlay == "none"

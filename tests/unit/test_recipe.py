@@ -5,8 +5,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from installation.errors import SettingsError
-from installation.knobs import Look
+from installation.knobs import KNOBS, SWITCHES, Look
+from installation.stages.engine import open_engine
 from installation.stages.recipe import ladder_of, recipe
+from installation.stages.worker import look_of, numbers_of
 
 LAYERS = ("a", "b", "c", "d")
 
@@ -42,3 +44,34 @@ def test_a_look_in_the_networks_terms():
     assert list(made.weights) == [0.0, 0.0, 1.0]
     assert made.step == pytest.approx(0.02)
     assert (made.steps, made.octaves) == (4, 4)
+
+
+@given(st.floats(0, 1), st.floats(0, 1), st.floats(0, 1))
+def test_a_mixture_takes_its_share_and_the_layer_knob_the_rest(position, first, second):
+    """Layers of a program and the layer knob together are always one; a layer that is not tapped counts for nothing."""
+    total = max(1.0, first + second)
+    mixture = (("a", first / total), ("d", second / total), ("not tapped", 0.3))
+    ladder = ladder_of("a,c", LAYERS)
+    made = recipe(Look(layer=position, mixture=mixture), ladder, ("a", "c", "d"), 2)
+    assert sum(made.weights) == pytest.approx(1)
+    assert made.weights[2] == pytest.approx(second / total)
+    assert made.weights[0] >= first / total - 1e-9
+
+
+knobs = st.fixed_dictionaries({name: st.floats(knob.low, knob.high) for name, knob in KNOBS.items()})
+switches = st.fixed_dictionaries(dict.fromkeys(SWITCHES, st.booleans()))
+
+
+@given(knobs, switches, st.dictionaries(st.sampled_from(["x", "y", "z"]), st.floats(0.001, 1)))
+def test_a_look_survives_the_way_to_the_worker(values, flips, weights):
+    """The dream gets the look that was read for its frame, to the last digit, programs' layers included."""
+    look = Look(**values, **flips, mixture=tuple(sorted(weights.items())))
+    names = ("x", "y", "z")
+    assert look_of(numbers_of(look, names), names) == look
+
+
+def test_layers_that_programs_mix_in_are_tapped():
+    """An engine gives the layers of the knob and those of programs, in the network's order, and no others."""
+    engine = open_engine("leap", "Conv2d_4a_3x3", also=["Mixed_5d", "Mixed_9z"])
+    assert set(engine.ladder.layers(engine.ascent.layers)) == {"Conv2d_4a_3x3"}
+    assert "Mixed_5d" in engine.ascent.layers and "Mixed_9z" not in engine.ascent.layers
