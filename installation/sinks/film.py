@@ -24,6 +24,7 @@ from installation.veil import Veil
 CONTAINERS = {".mp4": "mp4", ".mkv": "matroska"}
 CODECS = ("libx264", "mpeg4")  # the second is in every FFmpeg
 QUALITY = {"libx264": {"crf": "17", "preset": "veryfast"}, "mpeg4": {"q": "3"}}
+QUICK = {"libx264": {"preset": "ultrafast"}}  # 10 ms of one core for 1280x720 instead of 17, and four times the bytes
 FRAGMENT = 2  # seconds of film that a power cut may cost
 BT709, TV = 1, 1  # FFmpeg's numbers for the colours of HD; untagged, players guess by the height of the picture
 
@@ -34,6 +35,7 @@ class Film:
     ``path``: ending in .mp4 or .mkv for a film; a folder, without suffix or ending in "/", for stills 000001.png ...
     ``size``: (width, height), by default that of the first frame; odd sides of a film get one
     pixel more, the last one twice.
+    ``quick``: larger files for less of the processor, where a film is made beside a show.
     Entering raises SinkError, in one line, when it cannot be written there; `show` does when the disk is full.
     Equal pictures make equal bytes: one encoding thread, no dates.
     """
@@ -48,12 +50,14 @@ class Film:
         *,
         rate: float = 30.0,
         placing: Placing = AS_IT_COMES,
+        quick: bool = False,
     ) -> None:
         self.path = Path(path)
         self.placing = placing
         self.stills = str(path).endswith(("/", "\\")) or self.path.suffix == "" or self.path.is_dir()
         self._size, self._rate = size, Fraction(rate).limit_denominator(1001)
         self._composer = Composer()
+        self._quality = {codec: {**how, **(QUICK.get(codec, {}) if quick else {})} for codec, how in QUALITY.items()}
         self._container: Any = None
         self._stream: Any = None
         self._codec = "PNG" if self.stills else ""
@@ -106,20 +110,29 @@ class Film:
 
     def show(self, frame: Frame, veil: Veil, look: Look, hud: list[str]) -> None:  # noqa: ARG002
         """Add one picture, without the overlay.  Raises SinkError when it cannot be written; the rest is kept."""
+        self.add(self.compose(frame, veil, look))
+
+    def compose(self, frame: Frame, veil: Veil, look: Look) -> Pixels:
+        """The picture that `show` adds, at the size of the film, which is that of the first one unless it was given."""
         picture = self._composer(frame, veil, look, self._size, self.placing)
         self._size = self._size or (picture.shape[1], picture.shape[0])
+        return picture
+
+    def add(self, picture: Pixels, times: int = 1) -> None:
+        """Add a composed picture, as often as it stood.  Raises SinkError as `show` does."""
         try:
             if self.stills:
-                self._write_still(picture)
+                for _ in range(times):
+                    self._write_still(picture)
+                    self.shown += 1
             elif self._container is None:
                 raise SinkError(f"{self.path} is not open")
-            else:
-                self._write_frame(picture)
+            elif times > 0:
+                self._write_frames(picture, times)
         except (OSError, av.FFmpegError) as error:
             container, self._container = self._container, None
             self._drop(container)
             raise self._full(error) from error
-        self.shown += 1
 
     @property
     def _part(self) -> Path:
@@ -138,7 +151,7 @@ class Film:
         part.write_bytes(encoded.tobytes())
         part.replace(path)
 
-    def _write_frame(self, picture: Pixels) -> None:
+    def _write_frames(self, picture: Pixels, times: int) -> None:
         height, width = picture.shape[:2]
         if height % 2 or width % 2:  # yuv420p has one colour for every two by two pixels
             bordered = cv2.copyMakeBorder(picture, 0, height % 2, 0, width % 2, cv2.BORDER_REPLICATE)
@@ -147,13 +160,15 @@ class Film:
             self._stream = self._open_stream(picture.shape[1], picture.shape[0])
         image = av.VideoFrame.from_ndarray(np.ascontiguousarray(picture), format="rgb24")
         image = image.reformat(format="yuv420p", dst_colorspace=BT709, dst_color_range=TV)
-        image.pts, image.time_base = self.shown, 1 / self._rate
-        self._container.mux(self._stream.encode(image))
+        for _ in range(times):
+            image.pts, image.time_base = self.shown, 1 / self._rate
+            self._container.mux(self._stream.encode(image))
+            self.shown += 1
 
     def _open_stream(self, width: int, height: int) -> Any:
         for self._codec in CODECS:
             try:
-                stream = self._container.add_stream(self._codec, rate=self._rate, options=QUALITY[self._codec])
+                stream = self._container.add_stream(self._codec, rate=self._rate, options=self._quality[self._codec])
             except UnknownCodecError:
                 continue
             stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"

@@ -1,0 +1,1 @@
+"""Checks: what `dreamwall doctor` looks at, one question a function."""
