@@ -10,11 +10,11 @@ from typing import Any
 from installation.errors import DreamwallError, SettingsError
 from installation.heap import keep_pages
 from installation.options import given, parse
-from installation.settings import Settings, load_settings
+from installation.settings import Settings, laid_over, load_settings
 
 REPORTED = (
     "network", "layers", "size", "steps", "engine", "camera_fps", "dream_fps", "screen_fps", "screen_interval_ms",
-    "latency_refreshes", "depth", "cling", "drops", "events", "sha256",
+    "latency_refreshes", "depth", "cling", "drops", "programs", "largest_step", "kiosk", "events", "sha256",
 )  # fmt: skip
 REFUSED = 2  # exit code: something that was asked for cannot be had
 
@@ -25,11 +25,9 @@ def main(argv: list[str] | None = None) -> int:
     keep_pages()
     logging.basicConfig(format="dreamwall: %(message)s", level=logging.WARNING)
     try:
-        settings = load_settings(getattr(options, "config", None), given(options))
+        settings = load_settings(getattr(options, "config", None), laid_over(_recalled(options), given(options)))
         _writable(getattr(options, "report", None))
-        return {"run": _run, "rehearse": _rehearse, "still": _still, "fetch": _fetch, "devices": _devices}[
-            options.command
-        ](options, settings)
+        return DO[options.command](options, settings)
     except DreamwallError as error:
         for line in str(error).splitlines():
             print(f"dreamwall: {line}", file=sys.stderr)
@@ -80,6 +78,45 @@ def _devices(options: Namespace, settings: Settings) -> int:  # noqa: ARG001
 
     print("\n".join(lines()))
     return 0
+
+
+def _midi(options: Namespace, settings: Settings) -> int:  # noqa: ARG001
+    from installation.control.midi.monitor import listing, monitor
+
+    print("\n".join(listing()))
+    if not options.list:
+        monitor(print, options.seconds)
+    return 0
+
+
+def _doctor(options: Namespace, settings: Settings) -> int:
+    from installation.doctor import doctor
+
+    return doctor(json=options.json, settings=settings)
+
+
+DO = {
+    "run": _run,
+    "rehearse": _rehearse,
+    "still": _still,
+    "fetch": _fetch,
+    "devices": _devices,
+    "midi": _midi,
+    "doctor": _doctor,
+}
+
+
+def _recalled(options: Namespace) -> dict[str, Any]:
+    """The settings inside the snapshot given with ``--from``."""
+    path = getattr(options, "recalled", None)
+    if path is None:
+        return {}
+    from installation.snapshot import read_snapshot
+
+    snapshot = read_snapshot(path)
+    for note in snapshot.notes:
+        _say(f"{path}: {note}")
+    return snapshot.settings_given(given(options))
 
 
 def _say(line: str) -> None:

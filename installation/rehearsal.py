@@ -18,12 +18,13 @@ from installation.compose import Placing
 from installation.errors import SettingsError
 from installation.frame import Frame, Residual
 from installation.knobs import Look
-from installation.opening import desk_figures, open_desk
+from installation.opening import desk_figures, open_desk, open_director, state_of
 from installation.parts import Screen
 from installation.settings import Settings
 from installation.show import Show
 from installation.sinks.film import Film
 from installation.sinks.ledger import Ledger
+from installation.snapshot import write_snapshot
 from installation.sources.choose import source_from
 from installation.sources.reel import Reel
 from installation.stages.cling import Cling
@@ -61,7 +62,8 @@ def rehearse(settings: Settings, options: Namespace, say: Callable[[str], None])
         )
     )
     desk = open_desk(settings, vitals.event)
-    engine = open_engine(settings.network, settings.layers, desk.programs.layers)
+    director, watchers = open_director(settings, clock, vitals.event)
+    engine = open_engine(settings.network, settings.layers, (*desk.programs.layers, *settings.mix))
     desk.network_is(engine.ascent.layers, len(engine.ladder.stops))
     say(f"network: {engine.choice}; layers {engine.ladder}")
     say(f"engine: {engine.ascent.status}")
@@ -88,12 +90,16 @@ def rehearse(settings: Settings, options: Namespace, say: Callable[[str], None])
         working_size=settings.working_size,
         rate=options.fps,
         over=lambda: vitals.refreshes >= frames or reel.ended,
-        witnesses=(watch,),
+        hands=(director,),
+        witnesses=(watch, *watchers),
         live=False,
     )
     begun = perf_counter()
     show.run()
     took = perf_counter() - begun
+    vitals.facts = {"network": engine.network, "layers": str(engine.ladder), "steps": steps}
+    if options.snapshot is not None:
+        _keep(options.snapshot, ledger, state_of(settings, desk, vitals))
     say(f"{vitals.refreshes} pictures, {dream.dreamed} dreamed, in {took:.1f} s; sha256 {ledger.sha256[:16]}…")
     return {
         "network": engine.network,
@@ -112,10 +118,18 @@ def rehearse(settings: Settings, options: Namespace, say: Callable[[str], None])
         "drops": None,
         "events": vitals.events(),
         **desk_figures(desk),
+        "kiosk": director.figures(),
         "sha256": ledger.sha256,
         "pictures": vitals.refreshes,
         "dreamed": dream.dreamed,
     }
+
+
+def _keep(path: Path, ledger: Ledger, state: dict[str, Any]) -> None:
+    try:
+        write_snapshot(path, ledger.picture(), state)
+    except (OSError, IndexError) as error:
+        raise SettingsError(f"--snapshot: {path} cannot be written: {error}") from error
 
 
 class _Both:

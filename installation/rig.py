@@ -1,34 +1,40 @@
 """The rig: from settings to a running line.  The only file that names concrete classes."""
 
+import os
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import cv2
 
+from installation.announce import Announce, Lines
 from installation.clock import WallClock
 from installation.compose import Placing
+from installation.control.director import Director
 from installation.control.keys import Keys
+from installation.control.midi import Midi
 from installation.desk import Desk
 from installation.errors import SettingsError, SinkError
-from installation.knobs import Look
-from installation.opening import desk_figures, open_desk
-from installation.parts import Screen
+from installation.opening import desk_figures, open_desk, open_director, state_of
+from installation.page import Page
+from installation.parts import Hand, Part, Screen
 from installation.settings import Settings
-from installation.show import Show
-from installation.sinks.page import Page
+from installation.show import Show, Witness
+from installation.sinks.keeper import Keeper, keep_folder
+from installation.snapshot import read_snapshot, recall
 from installation.sources.choose import source_from
 from installation.sources.clouds import Clouds
 from installation.sources.feed import Feed
 from installation.sources.understudy import Front
 from installation.stages.worker import Worker, WorkerSettings
 from installation.vitals import Vitals
+from installation.watchdog import Watchdog
 
 SOFTWARE_RATE = 30.0  # refreshes a second where the processor draws: more would be taken from the dream
-SETTLED = 60  # refreshes after which it is said who is on the wall
 CARD_RATE = 60.0  # where a card draws but does not wait for the display
 
 
@@ -41,6 +47,7 @@ class Rig:
     front: Front
     worker: Worker
     keys: Keys
+    director: Director
     vitals: Vitals
 
     def report(self) -> dict[str, Any]:
@@ -53,6 +60,7 @@ class Rig:
             "drops": drops,
             "worker_restarts": self.worker.restarts,
             **desk_figures(self.desk),
+            "kiosk": self.director.figures(),
             "cores": {name: round(used / seconds, 2) for name, used in spent.items()},
         }
 
@@ -90,39 +98,56 @@ def _ending_on_signals(keys: Keys, say: Callable[[str], None]) -> Iterator[None]
 
 
 def build(settings: Settings, seconds: float | None, refreshes: int | None, say: Callable[[str], None]) -> Rig:
-    """Put the line together; only the screen is open yet, since what it is decides how the show is paced."""
+    """Put the line together; only screen and page are open yet, since what they are decides how the show is paced."""
     cv2.setNumThreads(1)  # pictures are small: its other threads mostly woke up, 0.51 cores a show against 0.30
     clock = WallClock()
     vitals = Vitals(clock)
-    feed = None
-    if settings.source != "clouds":
-        source = source_from(
-            settings.source, clock, size=settings.camera_size, fps=settings.camera_fps, seed=settings.seed
-        )
-        feed = Feed(source, clock, vitals.event)
-    front = Front(feed, Clouds(settings.seed), vitals.event)
+    front = _front(settings, clock, vitals)
     desk = open_desk(settings, vitals.event)
-    screen = _screen(settings, vitals)
-    told = WorkerSettings(
-        settings.network, settings.layers, settings.working_size, settings.steps, desk.programs.layers
-    )
+    placing = Placing(mirror=settings.mirror, rotate=settings.rotate, cover=settings.fit == "cover")
+    more: list[Lines] = []  # of the HUD and the page
+    page = partial(_page, settings, clock=clock, vitals=vitals, desk=desk, placing=placing, more=more)
+    screen = _screen(settings, placing, vitals, page)
+    operators = screen if isinstance(screen, Page) else _beside(settings, page, vitals)
+    mixed = tuple(sorted({*desk.programs.layers, *settings.mix}))
+    told = WorkerSettings(settings.network, settings.layers, settings.working_size, settings.steps, mixed)
     worker = Worker(told, vitals.event)
-    keys = Keys(begin=settings.knobs, fullscreen=getattr(screen, "toggle_fullscreen", lambda: None))
-    announce = _Announce(worker, desk, front, screen, settings, vitals, say)
-    begun = clock.now()
+    midi = None if settings.midi == "off" else Midi(settings.midi, settings.takeover, event=vitals.event, clock=clock)
+    keys = Keys(
+        fullscreen=getattr(screen, "toggle_fullscreen", lambda: None),
+        adjust=midi.adjust if midi is not None else lambda _what: None,
+    )
+    director, watchers = open_director(settings, clock, vitals.event, camera_there=lambda: front.on_air != "clouds")
+    keeper = None if settings.kiosk else _keeper(settings, clock, vitals, desk, placing, screen)
+    more.extend(part.lines for part in (midi, keeper) if part is not None)
+    announce = Announce(
+        settings, desk=desk, front=front, worker=worker, screen=screen, vitals=vitals, say=say, more=more
+    )
+    if operators is not None:
+        announce.once("page", operators.url)
+    watchdog = Watchdog(os.environ)
+    begun, presented = clock.now(), 0
 
     def over() -> bool:
         announce()
+        desk.recording = keeper is not None and keeper.recording  # a film also ends by itself, when the disk is full
         late = seconds is not None and clock.now() - begun >= seconds
         done = refreshes is not None and vitals.refreshes >= refreshes
         return late or done or keys.quit or worker.refused is not None
 
-    def hud(look: Look) -> list[str]:
-        if keys.overlay == "help":
-            return keys.help(look)
-        # Nobody can press Tab on a page, where the lines stand beside the picture and not on it.
-        return [*announce.lines(), keys.hint(look)] if keys.overlay == "hud" or screen.name == "page" else []
+    def pet(_frame: object, _veil: object, _look: object, now: float) -> None:
+        nonlocal presented
+        if vitals.refreshes > presented:  # a screen that was lost shows nothing
+            presented = vitals.refreshes
+            watchdog.presented(now, announce.status)
 
+    witnesses: list[Witness] = [*watchers, pet]
+    if keeper is not None:
+        witnesses.append(keeper.see)
+    if operators is not None and operators is not screen:
+        witnesses.append(operators.see)
+    hands: list[Hand] = [keys, director, *([midi] if midi is not None else [])]
+    others: list[Part] = [part for part in (operators, keeper, watchdog) if part is not None and part is not screen]
     show = Show(
         clock=clock,
         desk=desk,
@@ -133,91 +158,97 @@ def build(settings: Settings, seconds: float | None, refreshes: int | None, say:
         working_size=settings.working_size,
         rate=_rate(settings, screen),
         over=over,
-        hands=(keys,),
-        hud=hud,
+        hands=hands,
+        others=others,
+        hud=partial(announce.overlay, keys),
+        witnesses=witnesses,
     )
-    return Rig(show, desk, front, worker, keys, vitals)
+    return Rig(show, desk, front, worker, keys, director, vitals)
 
 
-class _Announce:
-    """Says once what was taken and why, as it becomes known, and keeps the facts of the vitals."""
-
-    def __init__(
-        self,
-        worker: Worker,
-        desk: Desk,
-        front: Front,
-        screen: Screen,
-        settings: Settings,
-        vitals: Vitals,
-        say: Callable[[str], None],
-    ) -> None:
-        self._worker, self._desk, self._front, self._screen = worker, desk, front, screen
-        self._vitals, self._say = vitals, say
-        self._asked = settings.source
-        self._said: set[str] = set()
-        vitals.facts = {
-            "network": None,
-            "layers": settings.layers,
-            "size": list(settings.working_size),
-            "steps": settings.steps,
-            "engine": None,
-            "screen": screen.status,
-        }
-        self._once("screen", screen.status)
-
-    def __call__(self) -> None:
-        ready = self._worker.ready
-        if ready is not None and "network" not in self._said:
-            self._vitals.facts |= {name: ready[name] for name in ("network", "layers", "engine", "steps")}
-            self._desk.network_is(ready["available"], ready["stops"])
-            self._once("network", f"{ready['choice']}; layers {ready['layers']}")
-            self._once("engine", ready["engine"])
-        if self._vitals.refreshes > SETTLED:
-            waiting = self._front.on_air == "clouds" and self._asked != "clouds"
-            self._once("source", self._front.on_air + (", until a picture comes" if waiting else ""))
-        self._vitals.facts |= {
-            "source": self._front.on_air,
-            "screen": self._screen.status,
-            "worker_pid": self._worker.pid,
-        }
-
-    def lines(self) -> list[str]:
-        """The HUD: a title, then a line for each thing an operator asks about, label and value with a tab between."""
-        now = self._vitals.now()
-        rates = f"camera {now['camera_fps']:g}   dream {now['dream_fps']:g}   screen {now['screen_fps']:g} a second"
-        last = now["events"][-1] if now["events"] else None
-        return [
-            "Dreamwall",
-            f"rates\t{rates}",
-            f"latency\t{now['latency_refreshes']} refreshes from camera to screen",
-            f"source\t{now.get('source', '')}",
-            f"network\t{now['network'] or 'loading'}, {now['size'][0]}x{now['size'][1]}, {now['steps'] or ''} steps",
-            f"layers\t{now['layers'] or ''}",
-            f"engine\t{now['engine'] or 'starting'}",
-            f"screen\t{now['screen']}",
-            "last event\t" + (f"{last['what']} (at {last['time']:.0f} s)" if last else "none"),
-        ]
-
-    def _once(self, what: str, line: str) -> None:
-        if what not in self._said:
-            self._said.add(what)
-            self._say(f"{what}: {line}")
+def _front(settings: Settings, clock: WallClock, vitals: Vitals) -> Front:
+    """What was asked for, with the clouds behind it."""
+    feed = None
+    if settings.source != "clouds":
+        source = source_from(
+            settings.source, clock, size=settings.camera_size, fps=settings.camera_fps, seed=settings.seed
+        )
+        feed = Feed(source, clock, vitals.event)
+    return Front(feed, Clouds(settings.seed), vitals.event)
 
 
-def _screen(settings: Settings, vitals: Vitals) -> Screen:
+def _keeper(
+    settings: Settings, clock: WallClock, vitals: Vitals, desk: Desk, placing: Placing, screen: Screen
+) -> Keeper:
+    keeper = Keeper(
+        keep_folder(settings.keep),
+        lambda: state_of(settings, desk, vitals),
+        placing,
+        size=lambda: getattr(screen, "size", None),  # a page has none: the picture is the camera's size there
+        event=vitals.event,
+        clock=clock,
+    )
+    desk.on("snapshot", lambda _on: keeper.snapshot())
+    desk.on("record", lambda on: keeper.record(on > 0))
+    return keeper
+
+
+def _page(
+    settings: Settings,
+    *,
+    clock: WallClock,
+    vitals: Vitals,
+    desk: Desk,
+    placing: Placing,
+    more: Sequence[Lines],
+    is_screen: bool,
+) -> Page:
+    """The operator's page, open.  Raises SinkError when no port is free."""
+
+    def recall_snapshot(data: bytes) -> str:
+        snapshot = read_snapshot(data)
+        recall(snapshot, desk)
+        return "; ".join(("its look is coming on", *snapshot.notes))
+
+    return Page(
+        settings.port,
+        host=settings.page_host,
+        token=settings.page_token,
+        desk=desk,
+        placing=placing,
+        vitals=vitals.now,
+        clock=clock,
+        is_screen=is_screen,
+        picture_allowed=settings.page_picture or not settings.kiosk,
+        recall_snapshot=recall_snapshot,
+        extra_lines=lambda: [line for lines in more for line in lines()],
+        event=vitals.event,
+    ).__enter__()
+
+
+def _beside(settings: Settings, page: Callable[..., Page], vitals: Vitals) -> Page | None:
+    """The page beside a screen; a wall without one is still a wall."""
+    if not settings.page:
+        return None
+    try:
+        return page(is_screen=False)
+    except SinkError as error:
+        vitals.event(f"no operator's page: {error}")
+        return None
+
+
+def _screen(settings: Settings, placing: Placing, vitals: Vitals, page: Callable[..., Page]) -> Screen:
     """A window on the display asked for, else the page."""
     from installation.sinks.choose import open_screen
 
-    placing = Placing(mirror=settings.mirror, rotate=settings.rotate, cover=settings.fit == "cover")
     try:
         return open_screen(settings.display, windowed=settings.windowed, placing=placing, renderer=settings.renderer)
     except SinkError as error:
         if settings.display is not None or settings.renderer != "auto":
             raise
-        page = Page(port=settings.port, placing=placing, vitals=vitals.now).__enter__()
+        opened = page(is_screen=True)
         vitals.event(f"no window: {error}; the picture is on a page")
-        return page
+        return opened
 
 
 def _rate(settings: Settings, screen: Screen) -> float | None:

@@ -39,6 +39,10 @@ class Rate:
         recent = [t for t in self._times if now - t <= WINDOW]
         return (len(recent) - 1) / (now - recent[0]) if len(recent) > 1 and now > recent[0] else 0.0
 
+    def age(self, now: float) -> float | None:
+        """Seconds since it happened last; None when it never has."""
+        return None if self.first is None else round(now - self._last, 2)
+
     def overall(self) -> float | None:
         """Times a second from the first to the last, None before the second."""
         if self.first is None or self._count < 2 or self._last <= self.first:
@@ -66,6 +70,7 @@ class Vitals:
         self._intervals: deque[float] = deque(maxlen=KEPT)
         self._latencies: deque[int] = deque(maxlen=KEPT)
         self._events: deque[Event] = deque(maxlen=EVENTS)
+        self._told = 0  # events so far, repeats too
         self._last_refresh: float | None = None
         self.refreshes = 0
         self.facts: dict[str, Any] = {}  # what is set once or seldom: network, layers, engine, screen …
@@ -73,6 +78,7 @@ class Vitals:
     def event(self, what: str) -> None:
         """Note something the operator should know; the same thing again and again stays one line with a count."""
         with self._lock:
+            self._told += 1
             # A part that fails over and over tells the same few lines in turn, for months if need be.
             for event in list(self._events)[-REPEATS:]:
                 if event.what == what:
@@ -110,7 +116,9 @@ class Vitals:
             "latency_refreshes": self._latencies[-1] if self._latencies else None,
             "refreshes": self.refreshes,
             "uptime_s": round(now - self._begun, 1),
+            "ages": {name: rate.age(now) for name, rate in (("camera", self.camera), ("dream", self.dream))},
             "events": self.events()[-20:],
+            "events_total": self._told,
             **self.facts,
         }
 

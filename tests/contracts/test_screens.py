@@ -8,9 +8,9 @@ import pytest
 
 from installation.compose import AS_IT_COMES, Placing, compose
 from installation.knobs import Look
+from installation.page import Page
 from installation.parts import Screen
 from installation.sinks.ledger import Ledger
-from installation.sinks.page import Page
 from installation.sinks.plain import PlainScreen
 from installation.sinks.screen import GLScreen
 from installation.veil import Veil

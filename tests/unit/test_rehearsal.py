@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from installation.__main__ import main
+from installation.snapshot import read_snapshot
 from pictures import texture
 from shared_material import CLIPS, PHOTOS, WEIGHTS, needs_clips, needs_photos, needs_weights
 
@@ -124,3 +125,27 @@ def test_the_dream_clings(tmp_path):
     cling = report_of(report)["cling"]
     assert cling["with_flow"] >= 0.92
     assert cling["without_flow"] < cling["with_flow"] - 0.2
+
+
+@pytest.mark.parametrize("how", [["--knob", "hue=33.3", "--knob", "linger=0.7"], ["--program", "Rabbit Hole"]])
+def test_a_snapshot_recalled_gives_the_same_picture(tmp_path, photo, how):
+    """What a snapshot has inside is everything: rehearsed from it, every picture is the same to the bit."""
+    taken, again = tmp_path / "taken.png", tmp_path / "again.png"
+    first, second = tmp_path / "taken.json", tmp_path / "again.json"
+    asked = ("--source", photo, "--frames", 8, "--rotate", 90, *how)
+    run("rehearse", *SMALL, *asked, "--snapshot", taken, "--report", first)
+    run("rehearse", "--from", taken, "--frames", 8, "--snapshot", again, "--report", second)
+    assert report_of(first)["sha256"] == report_of(second)["sha256"]
+    assert np.array_equal(cv2.imread(str(taken)), cv2.imread(str(again)))
+    run("rehearse", "--from", taken, "--frames", 8, "--knob", "hue=-90", "--report", second)
+    assert report_of(first)["sha256"] != report_of(second)["sha256"]
+
+
+def test_options_go_before_a_snapshot(tmp_path, photo):
+    """A knob named beside --from is turned; the others stay as they were."""
+    taken, again = tmp_path / "taken.png", tmp_path / "again.png"
+    run("rehearse", *SMALL, "--source", photo, "--frames", 2, "--knob", "hue=33", "--snapshot", taken)
+    over = ("--knob", "intensity=0", "--no-mirror")
+    run("rehearse", "--from", taken, *over, "--frames", 2, "--snapshot", again)
+    assert np.array_equal(cv2.imread(str(again)), cv2.imread(str(photo)))
+    assert read_snapshot(again).knobs["hue"] == 33
