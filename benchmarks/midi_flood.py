@@ -36,7 +36,6 @@ from installation.show import Show
 from installation.sinks.ledger import Ledger
 from installation.sinks.plain import PlainScreen
 from installation.sources.clouds import Clouds
-from installation.sources.understudy import Front
 from installation.stages.worker import Worker, WorkerSettings
 from installation.veil import Veil
 from installation.vitals import Vitals
@@ -45,6 +44,7 @@ if TYPE_CHECKING:
     from jack import Player
 
 SIZE = (1280, 720)
+PICTURES = 30
 PEDAL = 64
 WARM, QUIET = 2.0, 5.0  # seconds
 PEDAL_EVERY = 0.217  # seconds, in step with nothing
@@ -66,6 +66,29 @@ class NoDream:
 
     def newest(self) -> Residual | None:
         return None
+
+
+class Moving:
+    """A camera of thirty frames a second: clouds drawn beforehand, since drawing them would take time of its own."""
+
+    def __init__(self) -> None:
+        with Clouds() as clouds:
+            self._pictures = [clouds.read().pixels for _ in range(PICTURES)]
+        self._frame: Frame | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        return None
+
+    def newest(self, now: float) -> Frame:
+        index = int(now * 30)
+        if self._frame is None or self._frame.index != index:
+            self._frame = Frame(self._pictures[index % PICTURES], index, now)
+        return self._frame
 
 
 class Measured:
@@ -132,7 +155,7 @@ def _run(given: argparse.Namespace, screen: Screen, pedal: "Player", flood: "Pla
     show = Show(
         clock=clock,
         desk=desk,
-        camera=Front(None, Clouds(), vitals.event),
+        camera=Moving(),
         dream=dream,
         screen=screen,
         vitals=vitals,

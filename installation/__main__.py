@@ -14,7 +14,8 @@ from installation.settings import Settings, laid_over, load_settings
 
 REPORTED = (
     "network", "layers", "size", "steps", "engine", "camera_fps", "dream_fps", "screen_fps", "screen_interval_ms",
-    "latency_refreshes", "depth", "cling", "drops", "programs", "largest_step", "kiosk", "events", "sha256",
+    "longest_intervals", "latency_refreshes", "depth", "cling", "drops", "programs", "largest_step", "kiosk", "events",
+    "sha256",
 )  # fmt: skip
 REFUSED = 2  # exit code: something that was asked for cannot be had
 

@@ -1,5 +1,6 @@
 """Vitals: rates, intervals, latencies, drops and events.  What the operator, the page and the report see."""
 
+import heapq
 import logging
 import threading
 from collections import deque
@@ -16,6 +17,7 @@ log = logging.getLogger("dreamwall")
 WINDOW = 3.0  # seconds over which a rate is counted
 KEPT = 200_000  # intervals and latencies kept for the report: an hour at 60 Hz, so memory stays flat for months
 EVENTS = 1000  # events kept
+LONGEST = 8  # longest intervals kept with their time, so that a stumble can be laid beside the events
 REPEATS = 4  # an event that is among the newest so many is counted there, not told again
 
 
@@ -71,6 +73,7 @@ class Vitals:
         self._latencies: deque[int] = deque(maxlen=KEPT)
         self._events: deque[Event] = deque(maxlen=EVENTS)
         self._told = 0  # events so far, repeats too
+        self._longest: list[tuple[float, float]] = []  # a heap of the longest intervals, and when they ended
         self._last_refresh: float | None = None
         self.refreshes = 0
         self.facts: dict[str, Any] = {}  # what is set once or seldom: network, layers, engine, screen …
@@ -91,7 +94,11 @@ class Vitals:
         """The screen has shown a picture."""
         self.screen.tick(now)
         if self._last_refresh is not None:
-            self._intervals.append(now - self._last_refresh)
+            interval = now - self._last_refresh
+            self._intervals.append(interval)
+            if len(self._longest) < LONGEST or interval > self._longest[0][0]:
+                row = (interval, now - self._begun)
+                (heapq.heappush if len(self._longest) < LONGEST else heapq.heapreplace)(self._longest, row)
         self._last_refresh = now
         self.refreshes += 1
 
@@ -129,6 +136,10 @@ class Vitals:
             "dream_fps": _rounded(self.dream.overall()),
             "screen_fps": _rounded(self.screen.overall()),
             "screen_interval_ms": _spread([1000 * i for i in self._intervals], ("median", "p95", "max")),
+            "longest_intervals": [
+                {"ms": round(1000 * interval, 1), "at_s": round(at, 1)}
+                for interval, at in sorted(self._longest, reverse=True)
+            ],
             "latency_refreshes": _spread(list(self._latencies), ("median", "p95")),
             "refreshes": self.refreshes,
             "first_s": {

@@ -65,7 +65,7 @@ def _share_processor(engine: Engine) -> int:
     cores = os.cpu_count() or 1
     if engine.ascent.device.type != "cpu":
         return 1
-    lower_priority(5)
+    lower_priority(10)
     cv2.setNumThreads(1)
     # Threads that wait for one another at every layer lose most of their time once the screen takes some of a core.
     few = 1 < cores <= FEW_CORES
