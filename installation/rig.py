@@ -106,10 +106,10 @@ def build(settings: Settings, seconds: float | None, refreshes: int | None, say:
     desk = open_desk(settings, vitals.event)
     placing = Placing(mirror=settings.mirror, rotate=settings.rotate, cover=settings.fit == "cover")
     more: list[Lines] = []  # of the HUD and the page
-    page = partial(_page, settings, clock=clock, vitals=vitals, desk=desk, placing=placing, more=more)
+    mixed = tuple(sorted({*desk.programs.layers, *settings.mix}))
+    page = partial(_page, settings, clock=clock, vitals=vitals, desk=desk, placing=placing, mixed=mixed, more=more)
     screen = _screen(settings, placing, vitals, page)
     operators = screen if isinstance(screen, Page) else _beside(settings, page, vitals)
-    mixed = tuple(sorted({*desk.programs.layers, *settings.mix}))
     told = WorkerSettings(settings.network, settings.layers, settings.working_size, settings.steps, mixed)
     worker = Worker(told, vitals.event)
     midi = None if settings.midi == "off" else Midi(settings.midi, settings.takeover, event=vitals.event, clock=clock)
@@ -200,6 +200,7 @@ def _page(
     vitals: Vitals,
     desk: Desk,
     placing: Placing,
+    mixed: Sequence[str],
     more: Sequence[Lines],
     is_screen: bool,
 ) -> Page:
@@ -207,7 +208,7 @@ def _page(
 
     def recall_snapshot(data: bytes) -> str:
         snapshot = read_snapshot(data)
-        recall(snapshot, desk)
+        recall(snapshot, desk, mixable=mixed)
         return "; ".join(("its look is coming on", *snapshot.notes))
 
     return Page(

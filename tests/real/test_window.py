@@ -12,6 +12,7 @@ import pytest
 from fakes import a_desk
 from installation.compose import compose
 from installation.control.keys import Keys
+from installation.control.overlays import help_lines
 from installation.errors import SinkError
 from installation.frame import Frame
 from installation.knobs import Look
@@ -114,7 +115,7 @@ def test_both_screens_lay_the_same_overlay(wall: Xvfb) -> None:
     pictures = []
     for kind in KINDS:
         with kind() as screen:
-            screen.show(smooth_frame(4, SIZE), Veil(), Look(), Keys().help(Look()))
+            screen.show(smooth_frame(4, SIZE), Veil(), Look(), help_lines(Keys(), Look()))
             pictures.append(screen.picture())
     assert far(*pictures) <= 2
 
@@ -213,11 +214,11 @@ def test_closing_the_window_is_noticed(kind: type[GLScreen | PlainScreen], wall:
         assert screen.closed
 
 
-@pytest.mark.parametrize("module", ["screen", "plain", "choose", "window", "page", "film", "ledger", "hud"])
+@pytest.mark.parametrize("module", ["sinks.screen", "sinks.film", "sinks.keeper", "page", "control.midi", "rig"])
 def test_importing_opens_nothing(module: str) -> None:
-    """Importing a screen opens no window, needs no display and starts no thread; nor does it bring torch."""
+    """Importing the show opens no window or port, needs no display and starts no thread; nor does it bring torch."""
     code = (
-        f"import installation.sinks.{module}, installation.control.keys, sys, threading, pygame; "
+        f"import installation.{module}, installation.control.keys, sys, threading, pygame; "
         "assert not pygame.display.get_init(); assert threading.active_count() == 1; assert 'torch' not in sys.modules"
     )
     root = Path(__file__).parents[2]
