@@ -22,7 +22,7 @@ from installation.veil import Veil
 
 Seen = tuple[Frame, Veil, Look]
 
-NICE = 5  # that of the dream: lower, and the dream would keep this thread waiting where it holds Python's lock
+NICE = 5  # after the screen, before the dream's 10: behind it, it would wait for a core while it holds Python's lock
 LOOKED = 1.0  # seconds between two looks at how full the disk is
 
 

@@ -20,8 +20,8 @@ from pictures import texture
 from xvfb import a_display
 
 CC, BRIGHTNESS = 0xB0, 7
-EVERY = 0.73  # seconds, in step with nothing
-TURNS = 24
+EVERY = 0.53  # seconds, in step with nothing
+TURNS = 16
 
 
 class Still:
