@@ -123,7 +123,7 @@ def build(settings: Settings, seconds: float | None, refreshes: int | None, say:
     announce = Announce(
         settings, desk=desk, front=front, worker=worker, screen=screen, vitals=vitals, say=say, more=more
     )
-    if operators is not None:
+    if operators is not None and operators.url not in screen.status:
         announce.once("page", operators.url)
     watchdog = Watchdog(os.environ)
     begun, presented = clock.now(), 0
