@@ -21,7 +21,7 @@ RECALLS = 10_000  # kept for the report
 
 @dataclass(frozen=True, slots=True)
 class Recall:
-    """A program came on, ``time`` seconds on the show's clock."""
+    """A program came on, ``time`` seconds into the show."""
 
     time: float
     number: int
@@ -54,6 +54,7 @@ class Desk:
         self.begin = {name: knob.default for name, knob in KNOBS.items()} | (begin or {})
         self._mix = mix or {}
         self.now = 0.0
+        self._begun: float | None = None
         self.program: int | None = None
         self.cycling = kiosk
         self.recording = False
@@ -105,7 +106,8 @@ class Desk:
         knobs = {name: value for name, value in (self.begin | program.knobs).items() if name not in OF_THE_ROOM}
         self.board.fade(knobs, seconds, program.mixture(self._available or ()))
         self.program = number
-        self.recalls.append(Recall(self.now, number, program.name, seconds))
+        begun = self.now if self._begun is None else self._begun
+        self.recalls.append(Recall(self.now - begun, number, program.name, seconds))
         return True
 
     def as_program(self, name: str) -> Program:
@@ -131,6 +133,7 @@ class Desk:
     def serve(self, now: float) -> None:
         """Do what was posted; before every refresh, at ``now`` seconds on the show's clock."""
         self.now = now
+        self._begun = now if self._begun is None else self._begun
         for _ in range(len(self._posted)):
             action, value = self._posted.popleft()
             try:

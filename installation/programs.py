@@ -3,7 +3,7 @@
     [[program]]
     name = "Feathers"
     fade = 4                # seconds from whatever was there
-    hold = 45               # seconds it stays while the programs take turns; without it --hold says
+    hold = 45               # seconds it stays while the programs take turns; --hold goes before it
     [program.knobs]         # what it does not name stands where the show began
     linger = 5
     [program.layers]        # layers of the network's own; those it does not have are left out, and if it has none of
@@ -27,7 +27,7 @@ from installation.errors import SettingsError
 from installation.knobs import KNOBS
 from installation.toml_file import TomlText, user_folder, write_toml
 
-USUAL_FADE = 3.0  # seconds
+USUAL_FADE, USUAL_HOLD = 3.0, 45.0  # seconds
 MOST = 128  # as many as a program change can name
 OF_THE_ROOM = frozenset({"brightness"})  # knobs no program turns: they belong to the room and not to the dream
 _SECONDS = {"fade": (0.0, 600.0), "hold": (0.1, 86400.0)}

@@ -105,7 +105,9 @@ class Settings(BaseModel):
     kiosk: bool = Field(
         False, description="it plays by itself: programs take turns, nothing is kept, only a long chord ends it"
     )
-    hold: float = Field(45, ge=0.5, le=86400, description="seconds a program stays while they take turns")
+    hold: float | None = Field(
+        None, ge=0.5, le=86400, description="seconds a program stays while they take turns; else its own, or 45"
+    )
     fade: float | None = Field(
         None, ge=0, le=600, description="seconds from one program to the next while they take turns; else its own"
     )

@@ -16,7 +16,7 @@ from installation.control.attention import Attention, Presence, newest, own_look
 from installation.control.deck import Deck
 from installation.control.others import Others
 from installation.desk import Desk
-from installation.programs import USUAL_FADE
+from installation.programs import USUAL_FADE, USUAL_HOLD
 
 NEAR = 1e-6  # seconds: a clock's sums end a hair before what they should be
 
@@ -32,7 +32,7 @@ class Standing(Protocol):
 class Director:
     """A hand.
 
-    ``hold``: seconds a program stays after its fade, where it does not say itself.
+    ``hold``: seconds a program stays after its fade; None is each program's own, or 45 where it has none.
     ``fade``: seconds from one to the next; None is each program's own.
     ``shuffle``, ``seed``: the order; see `Deck`.  The seed also draws where the dream wanders.
     ``alone``: seconds without ``presence`` of anybody until it wanders; ``still``: seconds of ``standing`` until the
@@ -42,7 +42,7 @@ class Director:
     def __init__(
         self,
         clock: Clock,
-        hold: float = 45.0,
+        hold: float | None = None,
         fade: float | None = None,
         shuffle: bool = False,
         seed: int = 0,
@@ -123,7 +123,8 @@ class Director:
 
     def _stay(self, desk: Desk) -> float:
         program = desk.programs.get(desk.program or 0)
-        return self._hold if program is None or program.hold is None else program.hold
+        own = program.hold if program is not None else None
+        return self._hold if self._hold is not None else own if own is not None else USUAL_HOLD
 
     def _next(self, desk: Desk, now: float) -> bool:
         """Bring on the next program; False when there is no other."""

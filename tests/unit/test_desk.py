@@ -177,3 +177,12 @@ def test_posting_from_other_threads():
     desk.post("layer", 0.4)
     assert desk.program is None
     assert after(desk).layer == 0.4 and desk.program == 1
+
+
+def test_recalls_are_told_in_seconds_of_the_show():
+    """The report's times begin with the show, whatever the machine's clock says."""
+    desk = a_desk(*TWO)
+    for now, number in ((5000.0, 1), (5012.5, 2)):
+        desk.serve(now)
+        desk.do(f"program {number}")
+    assert [recall.time for recall in desk.recalls] == [0.0, 12.5]
