@@ -20,7 +20,8 @@ Lines = Callable[[], list[str]]
 class Announce:
     """Says once what was taken and why, as it becomes known, and keeps the facts of the vitals.
 
-    Call it before every refresh.  ``more``: further lines of the HUD: controllers, a recording.
+    Call it after every refresh, as a witness: what fails in it must not end the picture.
+    ``more``: further lines of the HUD: controllers, a recording.
     """
 
     def __init__(

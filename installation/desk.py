@@ -128,7 +128,10 @@ class Desk:
         if program is None:
             self.board.fade({}, 0.0, self._mixed_at_first())
         else:
-            self.board.fade({}, self.recalls[-1].fade, program.mixture(layers))
+            fade = (
+                self.recalls[-1].fade if self.recalls else program.fade
+            )  # one that was only stored was never recalled
+            self.board.fade({}, fade, program.mixture(layers))
 
     def serve(self, now: float) -> None:
         """Do what was posted; before every refresh, at ``now`` seconds on the show's clock."""

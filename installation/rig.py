@@ -129,19 +129,19 @@ def build(settings: Settings, seconds: float | None, refreshes: int | None, say:
     begun, presented = clock.now(), 0
 
     def over() -> bool:
-        announce()
-        desk.recording = keeper is not None and keeper.recording  # a film also ends by itself, when the disk is full
         late = seconds is not None and clock.now() - begun >= seconds
         done = refreshes is not None and vitals.refreshes >= refreshes
         return late or done or keys.quit or worker.refused is not None
 
-    def pet(_frame: object, _veil: object, _look: object, now: float) -> None:
+    def tell(_frame: object, _veil: object, _look: object, now: float) -> None:
         nonlocal presented
+        announce()
+        desk.recording = keeper is not None and keeper.recording  # a film also ends by itself, when the disk is full
         if vitals.refreshes > presented:  # a screen that was lost shows nothing
             presented = vitals.refreshes
             watchdog.presented(now, announce.status)
 
-    witnesses: list[Witness] = [*watchers, pet]
+    witnesses: list[Witness] = [*watchers, tell]
     if keeper is not None:
         witnesses.append(keeper.see)
     if operators is not None and operators is not screen:

@@ -45,7 +45,7 @@ class Still:
 
 @pytest.mark.parametrize("steps", [1, 8], ids=["a quick dream", "a slow dream"])
 def test_a_turn_is_on_the_screen_at_once(tmp_path, monkeypatch, steps):
-    """A control that is turned is seen within 50 ms, at most two refreshes, however fast the machine dreams."""
+    """A control that is turned is seen within 50 ms and two refreshes (medians), however fast the machine dreams."""
     needs_tool("jackd", "Xvfb")
     monkeypatch.setenv("DREAMWALL_CONFIG", str(tmp_path))
     clock = WallClock()

@@ -186,3 +186,11 @@ def test_recalls_are_told_in_seconds_of_the_show():
         desk.serve(now)
         desk.do(f"program {number}")
     assert [recall.time for recall in desk.recalls] == [0.0, 12.5]
+
+
+def test_a_look_stored_before_the_network_is_known():
+    """Storing at once, before any program was recalled and while the network still loads, does not end the show."""
+    desk = a_desk(*TWO)
+    desk.do("store 2")
+    desk.network_is(["deep"], stops=2)
+    assert desk.program == 2 and after(desk).mixture == ()
