@@ -37,33 +37,53 @@ for line in sys.stdin:
 """
 
 
+NAMES = [f"dreamwall-tests-{number}" for number in range(1, 5)]
+
+
 class Jack:
     """``jackd`` with its dummy driver, under a name of its own; started on entering, ended on leaving."""
 
     def __init__(self) -> None:
-        self.name = f"dreamwall-{os.getpid()}-{time.monotonic_ns() % 1_000_000}"
-        self._server: subprocess.Popen[bytes] | None = None
+        self.name = ""
+        self._server: subprocess.Popen[str] | None = None
 
     def start(self) -> None:
-        """Start the server, and wait until it answers."""
-        self._server = subprocess.Popen(
-            ["jackd", "-r", "-n", self.name, "-d", "dummy", "-r", "48000", "-p", "256"],
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
+        """Start the server, and wait until it answers; a second time under the name it had.
+
+        The names are few and always the same: JACK's registry has room for eight servers, one that ended badly (as it
+        does when a client of it is killed) keeps its place, and only a server of the same name takes that place over.
+        """
+        said = ""
+        names = [self.name] if self.name else NAMES
+        for self.name in names:
+            server = subprocess.Popen(
+                ["jackd", "-r", "-n", self.name, "-d", "dummy", "-r", "48000", "-p", "256"],
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.PIPE,
+                text=True,
+            )
+            if self._answers(server):
+                self._server = server
+                return
+            server.kill()
+            said = server.communicate()[1].strip()
+        raise RuntimeError(f"jackd did not start: {said}")
+
+    def _answers(self, server: "subprocess.Popen[str]") -> bool:
         deadline = time.monotonic() + 10
-        while not Path(f"/dev/shm/jack_{self.name}_{os.getuid()}_0").exists():
-            if time.monotonic() > deadline or self._server.poll() is not None:
-                raise RuntimeError("jackd did not start")
+        while time.monotonic() < deadline and server.poll() is None:
+            if Path(f"/dev/shm/jack_{self.name}_{os.getuid()}_0").exists():
+                time.sleep(0.3)
+                return server.poll() is None
             time.sleep(0.02)
-        time.sleep(0.3)
+        return False
 
     def stop(self) -> None:
         """End the server; harmless twice."""
         server, self._server = self._server, None
         if server is not None:
             server.terminate()
-            server.wait(10)
+            server.communicate(timeout=10)
 
 
 class Player:
@@ -130,15 +150,12 @@ class Player:
 def a_jack() -> Iterator[Jack]:
     """A JACK server, and the environment set so that it is found and no other is started."""
     jack = Jack()
-    told = {
-        "JACK_NO_START_SERVER": "1",
-        "JACK_DEFAULT_SERVER": jack.name,
-        "MIDO_BACKEND": "mido.backends.rtmidi/UNIX_JACK",
-    }
-    before = {name: os.environ.get(name) for name in told}
-    os.environ.update(told)
+    names = ("JACK_NO_START_SERVER", "JACK_DEFAULT_SERVER", "MIDO_BACKEND")
+    before = {name: os.environ.get(name) for name in names}
     try:
         jack.start()
+        told = ("1", jack.name, "mido.backends.rtmidi/UNIX_JACK")
+        os.environ.update(zip(names, told, strict=True))
         yield jack
     finally:
         jack.stop()
