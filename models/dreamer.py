@@ -8,7 +8,6 @@ a step or two each, and the work adds up (the flow that carries the residual alo
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import torch
 from torch import Tensor
 
 from models.ascent import Ascent
@@ -25,6 +24,8 @@ class Recipe:
     ``weights``: one per layer of the ascent, >= 0, not all zero.  ``step``: mean change of a step, in the network's
     range [-1, 1].  ``steps``: steps a call.  ``octaves``: how many sizes, each 1.4 times smaller.
     ``jitter``: pixels by which the picture is rolled, at most, so that the network's grid leaves no trace.
+    ``channels``: for each layer of the ascent a weight per channel, (C,) float32 on its device; None counts all alike.
+    ``mask``: (1, 1, H, W) in 0..1, how much each pixel may change.
     """
 
     weights: Sequence[float]
@@ -32,6 +33,8 @@ class Recipe:
     steps: int = 2
     octaves: int = 3
     jitter: int = 16
+    channels: Sequence[Tensor] | None = None
+    mask: Tensor | None = None
 
 
 class Dreamer:
@@ -59,18 +62,15 @@ class Dreamer:
         size = sizes[self._turn % len(sizes)]
         self._turn += 1
         start = resize(base + residual, size)
+        mask = None if recipe.mask is None else resize(recipe.mask, size)
         picture = start
         for _ in range(recipe.steps):
-            picture = self._step(picture, recipe)
-        residual = residual + resize(picture - start, (base.shape[-2], base.shape[-1]))
+            picture = self.ascent.step(
+                picture, recipe.weights, recipe.step, self._jitter(recipe.jitter), recipe.channels, mask
+            )
+        change = resize(picture - start, (base.shape[-2], base.shape[-1]))
+        residual = residual + (change if recipe.mask is None else change * recipe.mask)
         return (base + residual).clamp_(-1, 1) - base
-
-    def _step(self, picture: Tensor, recipe: Recipe) -> Tensor:
-        shift = self._jitter(recipe.jitter)
-        gradient = self.ascent.gradient(torch.roll(picture, shift, (2, 3)), recipe.weights)
-        # Dividing by the mean size, Google's way, makes a step mean the same for every layer, network and picture.
-        amount = recipe.step * self.ascent.reach / gradient.abs().mean().clamp_min(1e-12)
-        return picture + torch.roll(gradient * amount, (-shift[0], -shift[1]), (2, 3))
 
     def _jitter(self, most: int) -> tuple[int, int]:
         """The next roll, from a fixed sequence: random rolls flicker on video."""

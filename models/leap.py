@@ -17,6 +17,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from models.ascent import Stepping
+
 TAPS = ("Conv2d_4a_3x3", "Mixed_5b", "Mixed_5d")
 SHIPPED = Path(__file__).with_name("leap.safetensors")
 FORMAT = "dreamwall-leap-1"
@@ -133,7 +135,7 @@ def save(net: LeapNet, path: Path, card: dict[str, Any]) -> None:
     save_file(state, path, {"format": FORMAT, "shape": json.dumps(shape), "card": json.dumps(card, ensure_ascii=False)})
 
 
-class Leap:
+class Leap(Stepping):
     """The learned ascent engine: `gradient` takes a picture and layer weights and gives the direction to change it in.
 
     `layers` are its taps, shallow to deep, in the order of the weights. `reach` is how many plain ascent steps one
@@ -177,13 +179,15 @@ class Leap:
         return cls(net, card, device, dtype)
 
     @torch.inference_mode()
-    def gradient(self, image: Tensor, weights: Sequence[float]) -> Tensor:
+    def gradient(self, image: Tensor, weights: Sequence[float], channels: Sequence[Tensor] | None = None) -> Tensor:
         """The direction of change for `image` (1, 3, H, W), float32 RGB in [-1, 1], H and W at least 64.
 
         `weights` is one number of at least 0 for each layer in `layers`; only their proportions count, and where all
         are 0 the direction is 0. Returns float32, same shape; without unit, so scale it by its mean absolute value.
-        Raises ValueError where the number of weights is wrong.
+        Raises ValueError where the number of weights is wrong, and for ``channels``: it learned whole layers.
         """
+        if channels is not None:
+            raise ValueError("the leap was taught whole layers and cannot tell their channels apart")
         if len(weights) != len(self.layers):
             raise ValueError(
                 f"the leap takes {len(self.layers)} layer weights ({', '.join(self.layers)}), not {len(weights)}"

@@ -52,6 +52,7 @@ class ConvUnit(nn.Module):
         self, channels: int, out: int, kernel: tuple[int, int], stride: int = 1, padding: tuple[int, int] = (0, 0)
     ) -> None:
         super().__init__()
+        self.out = out
         self.conv = nn.Conv2d(channels, out, kernel, stride, padding)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -128,6 +129,10 @@ class Network(nn.Module):
         cut = Network(self.name, self._stages[: self._index(deepest) + 1], self._input_range)
         cut._affine, cut._scale, cut._shift = self._affine, self._scale, self._shift
         return cut
+
+    def channels(self, layer: str) -> int:
+        """How many channels ``layer`` has.  Raises ValueError for a name that is not in ``layers``."""
+        return int(self._stages[self._index(layer)].module.out)  # type: ignore[arg-type]
 
     def smallest_side(self, layer: str) -> int:
         """The shortest side in pixels an image may have so that ``layer`` still has an activation.

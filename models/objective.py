@@ -18,15 +18,22 @@ from models.network import Network
 FLOOR = 1e-6  # keeps a dead layer (all zero) from becoming a division by zero
 
 
-def seeds(activations: Sequence[Tensor], weights: Sequence[float]) -> list[Tensor]:
+def seeds(
+    activations: Sequence[Tensor], weights: Sequence[float] | Tensor, channels: Sequence[Tensor] | None = None
+) -> list[Tensor]:
     """The gradient of the objective at each layer: ``weight * activation / rms(activation)``, in the layer's dtype.
 
+    ``channels``: for each layer a weight >= 0 per channel, (C,) float32; each then counts that much in the squared
+    norm.
     The root mean square is taken in float32: in half precision the sum of squares of a layer overflows.
     """
-    return [
-        a.detach() * (w / a.detach().float().pow(2).mean().sqrt().clamp_min(FLOOR)).to(a.dtype)
-        for a, w in zip(activations, weights, strict=True)
-    ]
+    found = []
+    for index, activation in enumerate(activations):
+        a = activation.detach()
+        counted = a if channels is None else a * channels[index].to(a.dtype).view(1, -1, 1, 1)
+        square = a.float().pow(2) if channels is None else a.float() * counted.float()
+        found.append(counted * (weights[index] / square.mean().sqrt().clamp_min(FLOOR)).to(a.dtype))
+    return found
 
 
 @torch.no_grad()

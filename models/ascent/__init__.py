@@ -22,15 +22,59 @@ class Ascent(Protocol):
     """
 
     layers: tuple[str, ...]
-    status: str
     reach: float
     span: int
     device: torch.device
 
-    def gradient(self, image: Tensor, weights: Sequence[float]) -> Tensor:
+    @property
+    def status(self) -> str: ...
+
+    def gradient(self, image: Tensor, weights: Sequence[float], channels: Sequence[Tensor] | None = None) -> Tensor:
         """The direction of steepest ascent, of any length, (1, 3, H, W) float32 like ``image``.
 
         ``image``: RGB in [-1, 1] on `device`.  ``weights``: >= 0, not all zero, one per layer of `layers`; a layer
-        whose weight is zero costs nothing when no deeper one is in use.
+        whose weight is zero costs nothing when no deeper one is in use.  ``channels``: for each layer a weight >= 0
+        per channel, (C,) float32 on `device`; None counts all alike.  An ascent that cannot tell channels apart
+        raises ValueError when it is given any.
         """
         ...
+
+    def step(
+        self,
+        image: Tensor,
+        weights: Sequence[float],
+        size: float,
+        shift: tuple[int, int],
+        channels: Sequence[Tensor] | None = None,
+        mask: Tensor | None = None,
+    ) -> Tensor:
+        """``image`` after one step of ascent; the same as `Stepping` has it, however it is computed.
+
+        ``size``: the mean change, in the picture's range.  ``shift``: (down, right), the pixels by which the picture is
+        rolled while the network looks at it.  ``mask``: (1, 1, H, W) in 0..1, how much each pixel may change; where it
+        is 0 the picture comes back bit for bit.
+        """
+        ...
+
+
+class Stepping:
+    """The step made of a gradient: all of it for engines that know no quicker way."""
+
+    def step(
+        self: Ascent,
+        image: Tensor,
+        weights: Sequence[float],
+        size: float,
+        shift: tuple[int, int],
+        channels: Sequence[Tensor] | None = None,
+        mask: Tensor | None = None,
+    ) -> Tensor:
+        """See `Ascent.step`."""
+        gradient = self.gradient(torch.roll(image, shift, (2, 3)), weights, channels)
+        # Dividing by the mean size, Google's way, makes a step mean the same for every layer, network and picture.
+        if mask is None:
+            gradient = gradient * (size * self.reach / gradient.abs().mean().clamp_min(1e-12))
+            return image + torch.roll(gradient, (-shift[0], -shift[1]), (2, 3))
+        gradient = torch.roll(gradient, (-shift[0], -shift[1]), (2, 3)) * mask
+        mean = gradient.abs().sum() / (3 * mask.sum()).clamp_min(1e-12)
+        return image + gradient * (size * self.reach / mean.clamp_min(1e-12))

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from models.ascent import Stepping
 from models.network import Network
 from models.objective import seeds
 
@@ -31,7 +32,7 @@ def native_dtype(device: torch.device) -> torch.dtype:
     return torch.bfloat16 if able.get("avx512_bf16") or able.get("amx_bf16") else torch.float32
 
 
-class Eager:
+class Eager(Stepping):
     """Autograd over a frozen network.  Fills `models.ascent.Ascent`."""
 
     reach = 1.0
@@ -59,11 +60,13 @@ class Eager:
             self.device, self.dtype
         )
 
-    def gradient(self, image: Tensor, weights: Sequence[float]) -> Tensor:
-        used = [(name, weight) for name, weight in zip(self.layers, weights, strict=True) if weight > 0]
+    def gradient(self, image: Tensor, weights: Sequence[float], channels: Sequence[Tensor] | None = None) -> Tensor:
+        """See `models.ascent.Ascent.gradient`."""
+        used = [index for index, weight in enumerate(weights) if weight > 0]
         x = image.to(self.device, self.dtype).contiguous(memory_format=torch.channels_last).requires_grad_(True)
-        found = self._network.activations(x, [name for name, _ in used])
-        (gradient,) = torch.autograd.grad(found, x, seeds(found, [weight for _, weight in used]))
+        found = self._network.activations(x, [self.layers[index] for index in used])
+        counted = None if channels is None else [channels[index] for index in used]
+        (gradient,) = torch.autograd.grad(found, x, seeds(found, [weights[index] for index in used], counted))
         return gradient.float()
 
 

@@ -1,6 +1,5 @@
 """``dreamwall midi`` with a real controller: a virtual port on a JACK server, from a process of its own."""
 
-import signal
 import subprocess
 import sys
 from queue import Empty, Queue
@@ -39,7 +38,7 @@ def test_a_controller_is_listed_and_each_message_is_a_line():
             korg.unplug()
             until(lines, "is gone")
         finally:
-            shown.send_signal(signal.SIGINT)
+            shown.terminate()
             shown.wait(5)
 
 

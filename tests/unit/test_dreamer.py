@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+from models.ascent import Stepping
 from models.ascent.eager import Eager, native_dtype
 from models.dreamer import Dreamer, Recipe
 from models.inception import inception_v3
@@ -10,7 +11,7 @@ from models.objective import score, seeds
 from models.octaves import octave_sizes
 
 
-class Uphill:
+class Uphill(Stepping):
     """An ascent whose gradient is known: towards white, twice as strong on the left."""
 
     layers, status, reach, span, device = ("only",), "uphill", 1.0, 1, torch.device("cpu")
@@ -18,7 +19,7 @@ class Uphill:
     def __init__(self):
         self.seen = []
 
-    def gradient(self, image, weights):
+    def gradient(self, image, weights, channels=None):
         self.seen.append(tuple(image.shape[-2:]))
         return torch.ones_like(image)
 

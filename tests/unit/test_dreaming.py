@@ -10,6 +10,7 @@ from installation.frame import Frame
 from installation.knobs import Look
 from installation.stages.dreaming import Dreaming
 from installation.stages.recipe import Ladder
+from models.ascent import Stepping
 from pictures import texture
 
 SIZE = (320, 240)
@@ -17,7 +18,7 @@ LADDER = Ladder(({"only": 1.0},))
 STEADY = Look(step=2.55, linger=30.0, octaves=1)  # one step moves the picture by 0.02
 
 
-class Towards:
+class Towards(Stepping):
     """An ascent towards white or black that can be held up, to let the other hand be quicker."""
 
     layers, status, reach, span, device = ("only",), "towards", 1.0, 1, torch.device("cpu")
@@ -25,7 +26,7 @@ class Towards:
     def __init__(self):
         self.gates = []
 
-    def gradient(self, image, weights):
+    def gradient(self, image, weights, channels=None):
         if self.gates:
             entered, leave = self.gates.pop(0)
             entered.set()
@@ -76,7 +77,7 @@ def test_two_hands_share_the_octaves():
     sizes = {0: [], 1: []}
     for hand, seen in sizes.items():
         ascent = Towards()
-        ascent.gradient = lambda image, weights, seen=seen: (
+        ascent.gradient = lambda image, weights, channels=None, seen=seen: (
             seen.append(tuple(image.shape[-2:])) or torch.ones_like(image)
         )
         dreaming = Dreaming(ascent, LADDER, 1, hands=2)
@@ -91,7 +92,7 @@ def test_not_a_number_begins_afresh():
     ascent = Towards()
     dreaming = Dreaming(ascent, LADDER, 1)
     good = ascent.gradient
-    ascent.gradient = lambda image, weights: image * float("nan")
+    ascent.gradient = lambda image, weights, channels=None: image * float("nan")
     assert np.array_equal(dreaming(grey_frame(0), STEADY).field, np.zeros((240, 320, 3), np.float32))
     ascent.gradient = good
     assert dreaming.restarts == 1
