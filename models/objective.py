@@ -25,13 +25,14 @@ def seeds(
 
     ``channels``: for each layer a weight >= 0 per channel, (C,) float32; each then counts that much in the squared
     norm.
-    The root mean square is taken in float32: in half precision the sum of squares of a layer overflows.
+    The root mean square is taken in float32 at least: in half precision the sum of squares of a layer overflows.
     """
     found = []
     for index, activation in enumerate(activations):
         a = activation.detach()
         counted = a if channels is None else a * channels[index].to(a.dtype).view(1, -1, 1, 1)
-        square = a.float().pow(2) if channels is None else a.float() * counted.float()
+        wide = torch.promote_types(a.dtype, torch.float32)
+        square = a.to(wide).pow(2) if channels is None else a.to(wide) * counted.to(wide)
         found.append(counted * (weights[index] / square.mean().sqrt().clamp_min(FLOOR)).to(a.dtype))
     return found
 
