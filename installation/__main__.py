@@ -13,9 +13,9 @@ from installation.options import given, parse
 from installation.settings import Settings, laid_over, load_settings
 
 REPORTED = (
-    "network", "layers", "size", "steps", "engine", "camera_fps", "dream_fps", "screen_fps", "screen_interval_ms",
-    "longest_intervals", "latency_refreshes", "depth", "cling", "drops", "programs", "largest_step", "kiosk", "events",
-    "sha256",
+    "network", "layers", "size", "steps", "engine", "governor", "camera_fps", "dream_fps", "screen_fps",
+    "screen_interval_ms", "longest_intervals", "latency_refreshes", "depth", "cling", "drops", "programs",
+    "largest_step", "kiosk", "events", "sha256",
 )  # fmt: skip
 REFUSED = 2  # exit code: something that was asked for cannot be had
 
@@ -55,7 +55,16 @@ def _rehearse(options: Namespace, settings: Settings) -> int:
 def _still(options: Namespace, settings: Settings) -> int:
     from installation.still import still
 
-    still(options.picture, options.out, settings, frames=options.frames, reference=options.reference, say=_say)
+    still(
+        options.picture,
+        options.out,
+        settings,
+        frames=options.frames,
+        reference=options.reference,
+        channels=options.channels or (),
+        mask=options.mask,
+        say=_say,
+    )
     return 0
 
 
@@ -72,6 +81,18 @@ def _fetch(options: Namespace, settings: Settings) -> int:  # noqa: ARG001 (ever
     except NetworkError as error:
         raise SettingsError(str(error)) from error
     return 0
+
+
+def _prepare(options: Namespace, settings: Settings) -> int:
+    from installation.prepare import prepare
+
+    return min(prepare(settings, options, _say), 1)
+
+
+def _bench(options: Namespace, settings: Settings) -> int:  # noqa: ARG001
+    from installation.bench import bench
+
+    return bench(options, _say)
 
 
 def _devices(options: Namespace, settings: Settings) -> int:  # noqa: ARG001
@@ -101,6 +122,8 @@ DO = {
     "rehearse": _rehearse,
     "still": _still,
     "fetch": _fetch,
+    "prepare": _prepare,
+    "bench": _bench,
     "devices": _devices,
     "midi": _midi,
     "doctor": _doctor,

@@ -53,10 +53,12 @@ class Announce:
     def __call__(self) -> None:
         ready = self._worker.ready
         if ready is not None and "network" not in self._said:
-            self._vitals.facts |= {name: ready[name] for name in ("network", "layers", "engine", "steps")}
+            self._vitals.facts |= {name: ready[name] for name in ("network", "layers", "steps")}
             self._desk.network_is(ready["available"], ready["stops"])
             self.once("network", f"{ready['choice']}; layers {ready['layers']}")
-            self.once("engine", ready["engine"])
+        if ready is not None and self._vitals.facts["engine"] != ready["engine"]:  # another is swapped in at times
+            self._vitals.facts["engine"] = ready["engine"]
+            self._say(f"engine: {ready['engine']}")
         if self._vitals.refreshes > SETTLED:
             waiting = self._front.on_air == "clouds" and self._asked != "clouds"
             self.once("source", self._front.on_air + (", until a picture comes" if waiting else ""))

@@ -12,7 +12,9 @@ from installation.errors import SettingsError
 from installation.knobs import KNOBS
 from installation.settings import TABLES, Settings
 
-COMMANDS = ("run", "rehearse", "still", "fetch", "devices", "midi", "doctor")
+COMMANDS = ("run", "rehearse", "still", "fetch", "prepare", "bench", "devices", "midi", "doctor")
+PATHS = ("plain", "full", "eager", "graphed", "tensorrt", "onnx", "leap")  # of the benchmark
+PRECISIONS = ("float32", "bfloat16", "float16")
 TURNS = ("kiosk", "hold", "fade", "shuffle", "alone", "still")  # settings of who turns the programs
 
 EPILOG = """examples:
@@ -65,12 +67,21 @@ def parser() -> argparse.ArgumentParser:
     _settings(still, ("network", "layers", "size", "steps", "knobs", "mix", "programs", "program"))
     still.add_argument("--frames", type=_count, default=48, help="how long to dream, in frames of the live show (48)")
     still.add_argument(
+        "--channels",
+        action="append",
+        metavar="LAYER:N,…",
+        help="only these channels of a layer, LAYER:CHANNEL or LAYER:CHANNEL*WEIGHT, with commas between",
+    )
+    still.add_argument("--mask", type=Path, metavar="FILE", help="a grey picture: white dreams, black stays as it is")
+    still.add_argument(
         "--reference",
         action="store_true",
         help="Google's 2015 notebook, exactly: one layer, 10 iterations at 4 octaves of 1.4, step 1.5, jitter 32",
     )
     fetch = _command(commands, "fetch", "download a network; shows its licence, resumes, checks the sum")
     fetch.add_argument("name", nargs="?", help="which one; without a name they are listed")
+    _prepare(_command(commands, "prepare", "build engines before the show, for this machine's card or another's"))
+    _bench(_command(commands, "bench", "measure how quickly each engine dreams, and what share of the machine that is"))
     _command(commands, "devices", "list cameras with their modes, and displays")
     midi = _command(commands, "midi", "show what MIDI controllers send, and what it does")
     midi.add_argument("--list", action="store_true", help="only list the controllers, and which profile answers each")
@@ -103,6 +114,55 @@ def _command(commands: Any, name: str, about: str) -> argparse.ArgumentParser:
         name, help=about, description=about[0].upper() + about[1:] + ".", allow_abbrev=False
     )
     return made
+
+
+def _prepare(to: argparse.ArgumentParser) -> None:
+    to.add_argument(
+        "--for",
+        dest="targets",
+        action="append",
+        metavar="sm_89",
+        help="another machine's card, by its compute capability; built ahead of time, without a card; again for more",
+    )
+    to.add_argument(
+        "--at", action="append", metavar="LAYER:WxH", help="only the engine for this depth and size; again for more"
+    )
+    to.add_argument("--aside", action="store_true", help=argparse.SUPPRESS)  # begun by a show, and ends with it
+    to.add_argument("--config", type=Path, metavar="FILE", help="build what the show of this file wants")
+    _settings(to, ("network", "layers", "size", "camera_size", "engine", "knobs", "mix", "programs"))
+
+
+def _bench(to: argparse.ArgumentParser) -> None:
+    to.add_argument(
+        "--network",
+        dest="networks",
+        action="append",
+        metavar="TEXT",
+        help="a known name, a file or leap; again for more (the best there is; without one random weights, as quick)",
+    )
+    to.add_argument("--layers", dest="taps", type=_names, metavar="TEXT", help="with commas between; each is a row")
+    to.add_argument(
+        "--size",
+        dest="sizes",
+        action="append",
+        type=_width_height,
+        metavar="WxH",
+        help="again for more",
+    )
+    to.add_argument(
+        "--steps", dest="each_steps", type=_count, action="append", metavar="N", help="a frame; again for more"
+    )
+    to.add_argument(
+        "--octaves", dest="each_octaves", type=_count, action="append", metavar="N", help="again for more (3)"
+    )
+    to.add_argument("--precision", dest="precisions", action="append", choices=PRECISIONS, help="again for more")
+    to.add_argument("--path", dest="paths", action="append", choices=PATHS, help="again for more (all that run here)")
+    to.add_argument("--threads", type=_count, metavar="N", help="of the processor")
+    to.add_argument("--seconds", type=_positive, metavar="N", help="for each row (5; on an NVIDIA card 3)")
+    to.add_argument("--quick", action="store_true", help="one size, in about a minute")
+    to.add_argument("--published", action="store_true", help="the workload that others publish: 800 px wide, 4 x 2")
+    to.add_argument("--json", type=Path, metavar="FILE", help="the rows, as a list")
+    to.add_argument("--markdown", type=Path, metavar="FILE", help="the tables, for a document")
 
 
 def _length(to: argparse.ArgumentParser) -> None:
@@ -184,6 +244,17 @@ def _count(text: str) -> int:
     if value < 1:
         raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1")
     return value
+
+
+def _names(text: str) -> list[str]:
+    return [name.strip() for name in text.split(",") if name.strip()]
+
+
+def _width_height(text: str) -> tuple[int, int]:
+    width, _, height = text.lower().replace("×", "x").partition("x")
+    if not (width.isdecimal() and height.isdecimal() and int(width) and int(height)):
+        raise argparse.ArgumentTypeError(f"{text!r} is not WIDTHxHEIGHT, like 320x240")
+    return int(width), int(height)
 
 
 def _version() -> str:

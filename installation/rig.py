@@ -30,6 +30,7 @@ from installation.sources.choose import source_from
 from installation.sources.clouds import Clouds
 from installation.sources.feed import Feed
 from installation.sources.understudy import Front
+from installation.stages.governor import Governor
 from installation.stages.worker import Worker, WorkerSettings
 from installation.vitals import Vitals
 from installation.watchdog import Watchdog
@@ -60,6 +61,7 @@ class Rig:
             "drops": drops,
             "worker_restarts": self.worker.restarts,
             **desk_figures(self.desk),
+            "governor": self.worker.governor.figures(),
             "kiosk": self.director.figures(),
             "cores": {name: round(used / seconds, 2) for name, used in spent.items()},
         }
@@ -110,8 +112,11 @@ def build(settings: Settings, seconds: float | None, refreshes: int | None, say:
     page = partial(_page, settings, clock=clock, vitals=vitals, desk=desk, placing=placing, mixed=mixed, more=more)
     screen = _screen(settings, placing, vitals, page)
     operators = screen if isinstance(screen, Page) else _beside(settings, page, vitals)
-    told = WorkerSettings(settings.network, settings.layers, settings.working_size, settings.steps, mixed)
-    worker = Worker(told, vitals.event)
+    told = WorkerSettings(
+        settings.network, settings.layers, settings.working_size, settings.steps, mixed, settings.engine
+    )
+    governor = Governor(settings.dream_target if settings.governor else None)
+    worker = Worker(told, vitals.event, governor)
     midi = None if settings.midi == "off" else Midi(settings.midi, settings.takeover, event=vitals.event, clock=clock)
     keys = Keys(
         fullscreen=getattr(screen, "toggle_fullscreen", lambda: None),
@@ -119,7 +124,7 @@ def build(settings: Settings, seconds: float | None, refreshes: int | None, say:
     )
     director, watchers = open_director(settings, clock, vitals.event, camera_there=lambda: front.on_air != "clouds")
     keeper = None if settings.kiosk else _keeper(settings, clock, vitals, desk, placing, screen)
-    more.extend(part.lines for part in (midi, keeper) if part is not None)
+    more.extend(part.lines for part in (midi, keeper, governor) if part is not None)
     announce = Announce(
         settings, desk=desk, front=front, worker=worker, screen=screen, vitals=vitals, say=say, more=more
     )

@@ -63,6 +63,18 @@ class Settings(BaseModel):
         le=50,
         description="ascent steps a dreamed frame; usually 2, and 1 for leap, whose step is a long one",
     )
+    engine: Literal["auto", "eager", "graphed", "tensorrt", "onnx"] = Field(
+        "auto",
+        description="what computes the dream: auto is TensorRT on an NVIDIA card, where it is installed, else a CUDA "
+        "graph, and PyTorch as it comes (eager) on processors; onnx is ONNX Runtime on the processor",
+    )
+    governor: bool = Field(
+        True,
+        description="trim steps, then octaves, then working size while the dream is slower than --dream-target",
+    )
+    dream_target: float = Field(
+        6, ge=0.5, le=240, description="dreamed frames a second that the governor holds, where the machine can"
+    )
     display: str | None = Field(None, description="display to fill: a number or part of a name (see devices)")
     windowed: bool = Field(False, description="a window instead of the whole display")
     renderer: Literal["auto", "opengl", "plain"] = Field(

@@ -22,7 +22,8 @@ class Recipe:
     """A dream in the network's own terms.
 
     ``weights``: one per layer of the ascent, >= 0, not all zero.  ``step``: mean change of a step, in the network's
-    range [-1, 1].  ``steps``: steps a call.  ``octaves``: how many sizes, each 1.4 times smaller.
+    range [-1, 1].  ``steps``: steps a call.  ``octaves``: how many sizes, each 1.4 times smaller.  ``skip``: how
+    many of the largest of them are left out, where a machine is too slow for them; the smallest always stays.
     ``jitter``: pixels by which the picture is rolled, at most, so that the network's grid leaves no trace.
     ``channels``: for each layer of the ascent a weight per channel, (C,) float32 on its device; None counts all alike.
     ``mask``: (1, 1, H, W) in 0..1, how much each pixel may change.
@@ -32,6 +33,7 @@ class Recipe:
     step: float = 1.5 / 127.5
     steps: int = 2
     octaves: int = 3
+    skip: int = 0
     jitter: int = 16
     channels: Sequence[Tensor] | None = None
     mask: Tensor | None = None
@@ -57,6 +59,7 @@ class Dreamer:
         """
         octaves = max(1, recipe.octaves + 1 - self.ascent.span)
         sizes = octave_sizes(base.shape[-2], base.shape[-1], octaves)
+        sizes = sizes[min(recipe.skip, len(sizes) - 1) :]
         if self._largest is not None:
             sizes = sizes[:1] if self._largest else sizes[1:] or sizes
         size = sizes[self._turn % len(sizes)]

@@ -141,11 +141,11 @@ def networks(_: Settings) -> Iterable[Check]:
 
 
 def engine(
-    settings: Settings, *, opened: Callable[[str | None, str | None], "Engine"] | None = None
+    settings: Settings, *, opened: Callable[[str | None, str | None, str], "Engine"] | None = None
 ) -> Iterable[Check]:
     """What would dream, and how long it takes for a picture of the working size while nothing else runs."""
     try:
-        found = (opened or _engine)(settings.network, settings.layers)
+        found = (opened or _engine)(settings.network, settings.layers, settings.engine)
     except SettingsError as error:
         command = re.search(r"`(dreamwall [^`]+)`", str(error))
         yield broken("engine", str(error), command[1] if command else "")
@@ -158,10 +158,10 @@ def engine(
     yield well("speed", f"{1 / seconds:.1f} dreams a second at {width}x{height}, just now")
 
 
-def _engine(network: str | None, layers: str | None) -> "Engine":
+def _engine(network: str | None, layers: str | None, engine: str) -> "Engine":
     from installation.stages.engine import open_engine
 
-    return open_engine(network, layers)
+    return open_engine(network, layers, engine=engine)
 
 
 def _one_dream(found: "Engine", settings: Settings) -> float:

@@ -2,31 +2,45 @@
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from threading import Lock
-from typing import Self
+from typing import Any, Self
 
+import cv2
 import numpy as np
 import torch
 from torch import Tensor
 
-from installation.frame import Field, Frame, Residual
+from installation.frame import Field, Frame, Pixels, Residual
 from installation.knobs import Look
 from installation.stages.flow import Flow, Grey, drift, grey_of, grid, trust
+from installation.stages.focus import EVERYWHERE, Focus
 from installation.stages.recipe import LEVELS, Ladder, recipe
+from installation.stages.rungs import ALL, Allowance, scaled
 from installation.veil import carry
 from models.ascent import Ascent
 from models.dreamer import Dreamer
 
 LONGEST_GAP = 2.0  # seconds without a frame after which the old residual belongs to another scene
+SAME_SHAPE = 0.03  # by which width to height may differ, from rounding, in two sizes of the same picture
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """A frame as it is dreamed on: ``pixels`` at the size of the dream, ``grey`` at flow size."""
+
+    pixels: Pixels
+    grey: Grey
+    index: int
+    time: float
 
 
 @dataclass(frozen=True, slots=True)
 class _Dreamed:
     """A residual and the frame that it belongs to."""
 
-    residual: Residual
-    small: Frame
+    field: Field
+    seen: _Seen
 
 
 class Dreaming:
@@ -34,11 +48,11 @@ class Dreaming:
 
     ``hands``: how many threads may call it at once, each with its own number.  Two hands share the octaves: the
     largest, which costs as much as all the others, and the others.  Each deepens the newest residual there was when
-    it began and adds what it found to the newest there is when it ends.
+    it began and adds what it found to the newest there is when it ends.  ``focus``: its mask is of the frames' size.
     """
 
-    def __init__(self, ascent: Ascent, ladder: Ladder, steps: int, hands: int = 1) -> None:
-        self.ascent, self._ladder, self._steps = ascent, ladder, steps
+    def __init__(self, ascent: Ascent, ladder: Ladder, steps: int, hands: int = 1, focus: Focus = EVERYWHERE) -> None:
+        self.ascent, self._ladder, self._steps, self._focus = ascent, ladder, steps, focus
         shares = (None,) if hands == 1 else (True, False)
         self._dreamers = [Dreamer(ascent, largest=share) for share in shares]
         self._flows = [Flow() for _ in shares]
@@ -46,51 +60,51 @@ class Dreaming:
         self._last: _Dreamed | None = None
         self.restarts = 0  # times the residual was thrown away because it was not a number
 
-    def __call__(self, small: Frame, look: Look, hand: int = 0) -> Residual:
-        """Dream on ``small``, a frame at the network's working size."""
-        flow, grey = self._flows[hand], grey_of(small.pixels)
+    def __call__(self, small: Frame, look: Look, hand: int = 0, allow: Allowance = ALL) -> Residual:
+        """Dream on ``small``, a frame at the network's working size, with what is allowed to be spent on it.
+
+        The residual's field is of that size as ``allow`` scales it, its grey picture always of the flow size of
+        ``small``.  When the size changes, the residual there is goes on at the new one.
+        """
+        flow = self._flows[hand]
+        pixels = _at(small.pixels, scaled(small.size, allow.scale))
+        seen = _Seen(pixels, grey_of(small.pixels), small.index, small.time)
         begun = self._last
-        base = self._tensor(small.pixels) / LEVELS - 1
-        before = self._tensor(self._carried(begun, small, grey, look, flow))
-        made = recipe(look, self._ladder, self.ascent.layers, self._steps)
+        base = self._tensor(seen.pixels) / LEVELS - 1
+        before = self._tensor(self._carried(begun, seen, look, flow))
+        made = recipe(look, self._ladder, self.ascent.layers, min(self._steps, allow.steps))
+        made = replace(made, skip=allow.leave_out, channels=self._focus.channels, mask=self._focus.mask)
         field = self._field(self._dreamers[hand].dream(base, before, made))
         with self._lock:
             newest = self._last
             if newest is not begun and newest is not None:  # the other hand was quicker
                 field -= before[0].permute(1, 2, 0).cpu().numpy()
-                field, small, grey = self._joined(field, newest, small, grey, look, flow)
+                field, seen = self._joined(_Dreamed(field, seen), newest, look, flow)
             if not math.isfinite(float(field.sum())):
                 self.restarts += 1
                 field = np.zeros_like(field)
-            residual = Residual(field, grey, small.index, small.time)
-            self._last = _Dreamed(residual, small)
-        return residual
+            self._last = _Dreamed(field, seen)
+        return Residual(field, seen.grey, seen.index, seen.time)
 
-    def _joined(
-        self, change: Field, newest: _Dreamed, small: Frame, grey: Grey, look: Look, flow: Flow
-    ) -> tuple[Field, Frame, Grey]:
-        """``change``, found on ``small``, added to the newest residual, on the newer of their two frames."""
-        if newest.residual.field.shape != change.shape:
-            return change, small, grey
-        if newest.small.index > small.index:
-            mine = _Dreamed(Residual(change, grey, small.index, small.time), small)
-            small, grey = newest.small, newest.residual.grey
-            total = newest.residual.field + self._carried(mine, small, grey, look, flow)
-        else:
-            total = change + self._carried(newest, small, grey, look, flow)
-        camera = small.pixels.astype(np.float32) / LEVELS - 1
-        return np.clip(total, -1 - camera, 1 - camera), small, grey
+    def _joined(self, change: _Dreamed, newest: _Dreamed, look: Look, flow: Flow) -> tuple[Field, _Seen]:
+        """What a hand has found, added to the newest residual, on the newer of their two frames and at its size."""
+        if not _same_shape(newest.seen.grey, change.seen.grey):
+            return change.field, change.seen
+        older, newer = (change, newest) if newest.seen.index > change.seen.index else (newest, change)
+        total = newer.field + self._carried(older, newer.seen, look, flow)
+        camera = newer.seen.pixels.astype(np.float32) / LEVELS - 1
+        return np.clip(total, -1 - camera, 1 - camera), newer.seen
 
-    def _carried(self, last: _Dreamed | None, small: Frame, grey: Grey, look: Look, flow: Flow) -> Field:
-        height, width = small.pixels.shape[:2]
-        if last is None or last.residual.field.shape[:2] != (height, width):
+    def _carried(self, last: _Dreamed | None, to: _Seen, look: Look, flow: Flow) -> Field:
+        """The residual of ``last`` where it belongs in ``to``, faded, at the size of ``to``."""
+        height, width = to.pixels.shape[:2]
+        passed = math.inf if last is None else to.time - last.seen.time
+        if last is None or not 0 <= passed < LONGEST_GAP or not _same_shape(last.seen.grey, to.grey):
             return np.zeros((height, width, 3), np.float32)
-        passed = small.time - last.small.time
-        if not 0 <= passed < LONGEST_GAP:
-            return np.zeros((height, width, 3), np.float32)
-        path = flow.back(grey, last.residual.grey)
-        laid = grid(path, trust(grey, last.residual.grey, path), *drift(look, passed))
-        return carry(last.residual.field, laid, 0.5 ** (passed / look.linger), (width, height))
+        grey = _at(last.seen.grey, (to.grey.shape[1], to.grey.shape[0]))
+        path = flow.back(to.grey, grey)
+        laid = grid(path, trust(to.grey, grey, path), *drift(look, passed))
+        return carry(_at(last.field, (width, height)), laid, 0.5 ** (passed / look.linger), (width, height))
 
     def _tensor(self, picture: np.ndarray) -> Tensor:
         return torch.from_numpy(picture).permute(2, 0, 1)[None].to(self.ascent.device).float()
@@ -98,6 +112,20 @@ class Dreaming:
     def _field(self, dreamed: Tensor) -> Field:
         field: Field = dreamed[0].permute(1, 2, 0).contiguous().cpu().numpy()  # the one sync point of a frame
         return field
+
+
+def _at(picture: Any, size: tuple[int, int]) -> Any:
+    """A picture, grey picture or field at ``size`` (width, height); the same object where it has it already."""
+    height, width = picture.shape[:2]
+    if (width, height) == size:
+        return picture
+    return cv2.resize(picture, size, interpolation=cv2.INTER_AREA if size[0] < width else cv2.INTER_LINEAR)
+
+
+def _same_shape(one: Grey, other: Grey) -> bool:
+    """Another size of the same picture, not another picture."""
+    (h, w), (other_h, other_w) = one.shape, other.shape
+    return bool(abs(w * other_h - other_w * h) <= SAME_SHAPE * w * other_h)
 
 
 class Inline:

@@ -36,37 +36,96 @@ class Engine:
     steps: int
 
 
-def open_engine(network: str | None, layers: str | None, also: Sequence[str] = ()) -> Engine:
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A network read, cut off below the deepest of the ``taps``, which is all that its ladder and programs ask for."""
+
+    network: Network
+    ladder: Ladder
+    taps: tuple[str, ...]
+    choice: str
+
+
+def open_engine(network: str | None, layers: str | None, also: Sequence[str] = (), engine: str = "auto") -> Engine:
     """Load the best there is.  ``network``: a known name or a path, or None.  ``layers``: see `ladder_of`, or None.
 
-    ``also``: layers that programs mix in; those this network does not have are left out.
+    ``also``: layers that programs mix in; those this network does not have are left out.  ``engine``: what computes
+    the gradient, see `Settings.engine`.
 
-    Raises SettingsError, one line, for a network or layer that was asked for and cannot be had.
+    Raises SettingsError, one line, for a network, layer or engine that was asked for and cannot be had.
     """
+    found = open_network(network, layers, also)
+    if isinstance(found, str):
+        if engine not in {"auto", "eager"}:
+            raise SettingsError(f"--engine {engine} is for ImageNet networks, and what dreams would be {found}")
+        return _leap(layers, found)
+    ascent, note = _ascent(found, engine)
+    return Engine(ascent, found.ladder, found.network.name, found.choice + note, found.network, 2)
+
+
+def open_network(network: str | None, layers: str | None, also: Sequence[str] = ()) -> Opened | str:
+    """The network that would dream, as for `open_engine`; where that is leap, the words that say why."""
     from models.weights import NetworkError, find_cached, load_network
 
     if network == "leap":
-        return _leap(layers, "leap, as asked for")
+        return "leap, as asked for"
     where: str | Path | None = network or find_cached()
     if where is None:
-        why = "no network named and none fetched (dreamwall fetch inception_v3)"
-        return _leap(layers, f"leap, which ships with Dreamwall: {why}")
+        return "leap, which ships with Dreamwall: no network named and none fetched (dreamwall fetch inception_v3)"
     try:
         found = load_network(where)
     except NetworkError as error:
         if network is not None:
             raise SettingsError(str(error)) from error
-        return _leap(layers, f"leap, which ships with Dreamwall: {error}")
-    from models.ascent.eager import Eager, best_device, native_dtype
-
+        return f"leap, which ships with Dreamwall: {error}"
     kept = [s for s in USUAL_STOPS.get(found.name, ",".join(found.layers)).split(",") if s in found.layers]
     ladder = ladder_of(layers or ",".join(kept), found.layers)
     climbed = ladder.layers(found.layers)
-    used = tuple(layer for layer in found.layers if layer in climbed or layer in also)
-    judge = found.truncated(used[-1])
-    ascent = Eager(copy.deepcopy(judge) if native_dtype(best_device()) != torch.float32 else judge, used)
+    taps = tuple(layer for layer in found.layers if layer in climbed or layer in also)
     reason = "as asked for" if network is not None else "from the cache"
-    return Engine(ascent, ladder, found.name, f"{found.name} from {where}, {reason}", judge, 2)
+    return Opened(found.truncated(taps[-1]), ladder, taps, f"{found.name} from {where}, {reason}")
+
+
+def _ascent(found: Opened, engine: str) -> tuple[Ascent, str]:
+    """What computes the gradient, and why nothing better does, for the operator to read."""
+    from models.ascent.compiled import BuildError
+    from models.ascent.eager import Eager, best_device, native_dtype
+
+    device = best_device()
+    if engine == "onnx":
+        return _onnx(found), ""
+    network = copy.deepcopy(found.network) if native_dtype(device) != torch.float32 else found.network
+    eager = Eager(network, found.taps)
+    if engine == "eager" or (engine == "auto" and device.type != "cuda"):
+        return eager, ""
+    if device.type != "cuda":
+        raise SettingsError(f"--engine {engine} needs an NVIDIA card that PyTorch can use (see dreamwall doctor)")
+    from models.ascent.compiled import Compiled
+    from models.ascent.graphed import Graphed
+
+    graphed = Graphed(eager)
+    if engine == "graphed":
+        return graphed, ""
+    from models.ascent.tensorrt import TensorRT
+
+    try:
+        return Compiled(TensorRT.here(), graphed, found.network), ""
+    except BuildError as error:
+        if engine == "tensorrt":
+            raise SettingsError(f"--engine tensorrt: {error}") from error
+        return graphed, f"; no TensorRT: {error}"
+
+
+def _onnx(found: Opened) -> Ascent:
+    from models.ascent.compiled import BuildError, Compiled
+    from models.ascent.eager import Eager
+    from models.ascent.onnx_runtime import OnnxRuntime
+
+    eager = Eager(found.network, found.taps, device=torch.device("cpu"), dtype=torch.float32)
+    try:
+        return Compiled(OnnxRuntime(), eager, found.network)
+    except BuildError as error:
+        raise SettingsError(f"--engine onnx: {error}") from error
 
 
 def _leap(layers: str | None, choice: str) -> Engine:

@@ -19,7 +19,9 @@ import numpy as np
 
 from installation.frame import Frame, Residual
 from installation.knobs import KNOBS, SWITCHES, Look
-from installation.stages.flow import FLOW_BOX, flow_size
+from installation.stages.flow import FLOW_BOX
+from installation.stages.governor import Governor, Work
+from installation.stages.rungs import Allowance, Asked
 from installation.stages.shared import SharedLatest
 
 HANG = 1.5  # seconds without a heartbeat, beyond three times the usual time of a frame, after which a worker is hung
@@ -29,6 +31,7 @@ YOUNG = 10.0  # a worker that lived longer than this is begun again at once
 IDLE = (
     0.002  # seconds between looks into an empty mailbox: a pipe to wake it by could be left locked by a killed process
 )
+HANDS = 2  # threads a worker dreams with, at most
 _LOOK = len(KNOBS) + len(SWITCHES)
 
 
@@ -41,14 +44,18 @@ class WorkerSettings:
     size: tuple[int, int]  # the largest (width, height) of a frame at working size
     steps: int | None  # None: what suits the network
     mixed: tuple[str, ...] = ()  # layers that programs mix in, by name
+    engine: str = "auto"
 
 
 class Worker:
     """A `Dream` in another process, kept alive."""
 
-    def __init__(self, settings: WorkerSettings, event: Callable[[str], None]) -> None:
-        """``event`` is told, in one line, whatever the operator should know."""
+    def __init__(
+        self, settings: WorkerSettings, event: Callable[[str], None], governor: Governor | None = None
+    ) -> None:
+        """``event`` is told, in one line, whatever the operator should know.  ``governor``: None is one locked off."""
         self._settings, self._event = settings, event
+        self.governor = governor or Governor(None)
         # A server that has imported torch already forks a worker in a tenth of a second, where importing takes seconds:
         # that is the difference between a dream that stumbles and one that is gone.  The server itself never computes.
         kind = "forkserver" if "forkserver" in multiprocessing.get_all_start_methods() else "spawn"
@@ -56,9 +63,11 @@ class Worker:
         if kind == "forkserver":
             self._context.set_forkserver_preload(["installation.stages.worker_main"])
         width, height = settings.size
-        self._frames = SharedLatest(self._context, 4 + _LOOK + len(settings.mixed), width * height * 3)
-        self._residuals = SharedLatest(self._context, 4, width * height * 3 * 2 + FLOW_BOX[0] * FLOW_BOX[1])
-        self._pulse = self._context.RawArray("d", 3)  # the last heartbeat, the usual time between two, processor s
+        self._frames = SharedLatest(self._context, 8 + _LOOK + len(settings.mixed), width * height * 3)
+        self._residuals = SharedLatest(self._context, 6, width * height * 3 * 2 + FLOW_BOX[0] * FLOW_BOX[1])
+        # The last heartbeat, the usual time between two, processor seconds; the turn of the governor that is worked
+        # under, and frames and busy seconds of each hand under it.
+        self._pulse = self._context.RawArray("d", 4 + 2 * HANDS)
         self._process: BaseProcess | None = None
         self._aside: threading.Thread | None = None
         self._pipe: Connection | None = None
@@ -66,8 +75,9 @@ class Worker:
         self._deaths_young = 0
         self._spent_before = 0.0
         self._closed = False
+        self._too_large: tuple[tuple[int, int], float] | None = None  # frames and scale that there was no memory for
         self.ready: dict[str, Any] | None = (
-            None  # network, layers, engine, choice, steps: known once a worker has loaded
+            None  # network, layers, engine, choice, steps …: known once a worker has loaded
         )
         self.refused: str | None = None  # why the very first worker could not begin, when settings are to blame
         self.restarts = 0
@@ -89,18 +99,19 @@ class Worker:
 
     def offer(self, small: Frame, look: Look) -> None:
         width, height = small.size
+        allow = self._allowed(small, look)
+        spend = (self.governor.turn, allow.steps, allow.leave_out, allow.scale)
         told = numbers_of(look, self._settings.mixed)
-        self._frames.put([float(small.index), small.time, width, height, *told], small.pixels)
+        self._frames.put([float(small.index), small.time, width, height, *spend, *told], small.pixels)
 
     def newest(self) -> Residual | None:
         self._tend()
         taken = self._residuals.take()
         if taken is None:
             return None
-        (index, when, width, height, *_), message = taken
-        w, h = int(width), int(height)
+        (index, when, *sides), message = taken
+        w, h, gw, gh = map(int, sides)
         cut = w * h * 3 * 2
-        gw, gh = flow_size((w, h))
         if message.size != cut + gw * gh:
             return None
         field = message[:cut].view(np.float16).reshape(h, w, 3).astype(np.float32)
@@ -132,7 +143,7 @@ class Worker:
         """Begin a worker, in a thread: the first start waits for the fork server to import torch."""
         self._begun = time.monotonic()
         self._spent_before += self._pulse[2]
-        self._pulse[:] = [0.0, 0.0, 0.0]
+        self._pulse[:] = [0.0] * len(self._pulse)
         mine, theirs = self._context.Pipe(duplex=False)
         process = self._context.Process(
             target=_run,
@@ -169,15 +180,46 @@ class Worker:
             return
         problem = self._problem(now)
         if problem is None:
+            self._govern(now)
             return
         self._kill()
         if self.refused is not None:
             self._next_try = float("inf")
             return
+        told = self._too_large is not None
+        if told and self._smaller(now):
+            return
         self._deaths_young = self._deaths_young + 1 if now - self._begun < YOUNG else 0
         wait = BACKOFF[min(self._deaths_young, len(BACKOFF) - 1)]
         self._next_try = now + wait
-        self._event(f"the dream worker {problem}; a new one begins, the camera goes on")
+        if not told:
+            self._event(f"the dream worker {problem}; a new one begins, the camera goes on")
+
+    def _allowed(self, small: Frame, look: Look) -> Allowance:
+        """What the governor lets a frame spend; before a worker has said what it would take, all but memory's limit."""
+        if self.ready is None:
+            return self.governor.allow
+        about = self.ready
+        return self.governor.ask(
+            Asked(about["steps"], round(look.octaves), small.size, span=about["span"], hands=about["hands"])
+        )
+
+    def _govern(self, now: float) -> None:
+        _, _, _, turn, *work = self._pulse
+        frames, busy = tuple(map(int, work[::2])), tuple(work[1::2])
+        decided = self.governor.see(now, self._frames.published, Work(int(turn), frames, busy))
+        if decided is not None:
+            self._event(decided)
+
+    def _smaller(self, now: float) -> bool:
+        """After a worker ran out of memory: whether there is a smaller size to begin the next one with, at once."""
+        assert self._too_large is not None
+        size, scale = self._too_large
+        self._too_large = None
+        before = self.governor.turn
+        self._event(self.governor.out_of_memory(now, size, scale))
+        self._next_try = now
+        return self.governor.turn != before
 
     def _problem(self, now: float) -> str | None:
         assert self._process is not None
@@ -199,6 +241,11 @@ class Worker:
                     first, self.ready = self.ready is None, what
                     if not first:
                         self._event(f"dreaming again: {what['engine']}")
+                elif kind == "status" and self.ready is not None:
+                    self.ready = {**self.ready, "engine": what}
+                    self.governor.pardon()
+                elif kind == "memory":
+                    self._too_large = what
                 elif kind == "refused" and self.ready is None:
                     self.refused = what
                 else:

@@ -5,6 +5,7 @@ default layout takes, and bfloat16 halves it again where the processor multiplie
 bfloat16 is emulated and was measured 25 times *slower*, so it is never assumed.
 """
 
+import copy
 from collections.abc import Sequence
 
 import torch
@@ -60,13 +61,24 @@ class Eager(Stepping):
             self.device, self.dtype
         )
 
-    def gradient(self, image: Tensor, weights: Sequence[float], channels: Sequence[Tensor] | None = None) -> Tensor:
-        """See `models.ascent.Ascent.gradient`."""
-        used = [index for index, weight in enumerate(weights) if weight > 0]
-        x = image.to(self.device, self.dtype).contiguous(memory_format=torch.channels_last).requires_grad_(True)
+    def only(self, layers: Sequence[str]) -> "Eager":
+        """The same network for ``layers``, some of its own, alone."""
+        fewer = copy.copy(self)
+        fewer.layers = tuple(layers)
+        return fewer
+
+    def gradient(
+        self, image: Tensor, weights: Sequence[float] | Tensor, channels: Sequence[Tensor] | None = None
+    ) -> Tensor:
+        """See `models.ascent.Ascent.gradient`.  Weights in a tensor are not looked at: every layer counts."""
+        used = [index for index in range(len(weights)) if isinstance(weights, Tensor) or weights[index] > 0]
+        counting = weights if isinstance(weights, Tensor) else [weights[index] for index in used]
+        # Detached, since the caller's own picture may come back from `to`, and must not begin to ask for gradients.
+        x = image.detach().to(self.device, self.dtype).contiguous(memory_format=torch.channels_last)
+        x.requires_grad_(True)
         found = self._network.activations(x, [self.layers[index] for index in used])
         counted = None if channels is None else [channels[index] for index in used]
-        (gradient,) = torch.autograd.grad(found, x, seeds(found, [weights[index] for index in used], counted))
+        (gradient,) = torch.autograd.grad(found, x, seeds(found, counting, counted))
         return gradient.float()
 
 

@@ -35,11 +35,11 @@ def trace(network: Network, layers: Sequence[str], size: tuple[int, int]) -> fx.
     computed while tracing, so any size can be.  Raises ValueError for a layer that the network does not have, and
     NotImplementedError for a backward operation that is not written out here.
     """
+    counts = [network.channels(layer) for layer in layers]
     taps = _Taps(network.truncated(max(layers, key=network.layers.index)), layers)
     frozen = {**dict(taps.named_parameters()), **dict(taps.named_buffers())}
     some = next(taps.parameters())
     outside = torch.promote_types(some.dtype, torch.float32)
-    counts = [network.channels(layer) for layer in layers]
 
     def gradient(*inputs: Tensor) -> Tensor:
         *given, image, weights, channels = inputs
@@ -51,6 +51,9 @@ def trace(network: Network, layers: Sequence[str], size: tuple[int, int]) -> fx.
     shapes = (1, 3, *size), (len(counts),), (sum(counts),)
     example = [torch.zeros(shape, dtype=outside, device=some.device) for shape in shapes]
     graph = make_fx(gradient, decomposition_table=WRITTEN_OUT, tracing_mode="fake")(*frozen.values(), *example)
+    left = {str(node.target) for node in graph.graph.nodes if "backward" in str(node.target)}
+    if left:
+        raise NotImplementedError(f"{network.name} at {', '.join(layers)} needs {', '.join(sorted(left))} written out")
     return _bound(graph, frozen, ("image", "weights", "channels"))
 
 
@@ -73,7 +76,7 @@ def _bound(graph: fx.GraphModule, frozen: dict[str, Tensor], inputs: Sequence[st
     nodes = graph.graph
     for node in nodes.find_nodes(op="call_function", target=aten.max_pool2d_with_indices.default):
         with nodes.inserting_before(node):
-            pool = nodes.call_function(aten.max_pool2d.default, node.args)
+            pool = nodes.call_function(aten.max_pool2d.default, node.args[:4])  # the rest is as if it were not said
         for user in list(node.users):  # the indices are not asked for: the masks have taken their place
             user.replace_all_uses_with(pool)
             nodes.erase_node(user)
@@ -111,7 +114,7 @@ def _convolution_backward(
     if transposed or groups != 1 or any(d != 1 for d in dilation) or any(wanted[1:]) or any(output_padding):
         raise NotImplementedError("only plain convolutions with frozen weights are written out")
     kernel = weight.shape[2:]
-    if all(s == 1 for s in stride):
+    if all(s == 1 for s in stride) and all(p < k for p, k in zip(padding, kernel, strict=True)):
         turned = weight.flip(2, 3).transpose(0, 1)
         return (
             F.conv2d(gradient, turned, None, 1, [k - 1 - p for k, p in zip(kernel, padding, strict=True)]),
@@ -122,7 +125,12 @@ def _convolution_backward(
     missing = [
         image.shape[2 + i] - ((gradient.shape[2 + i] - 1) * stride[i] - 2 * padding[i] + kernel[i]) for i in (0, 1)
     ]
-    return F.conv_transpose2d(gradient, weight, None, stride, padding, missing), None, None
+    # What lies beyond the padding are zeros, and is padded as such.  As output_padding it would be negative padding to
+    # TensorRT, which torch_tensorrt 2.13 asks for, is refused, and goes on without: the gradient comes out too small.
+    within = [min(m, p) for m, p in zip(missing, padding, strict=True)]
+    result = F.conv_transpose2d(gradient, weight, None, stride, padding, within)
+    down, right = (m - w for m, w in zip(missing, within, strict=True))
+    return F.pad(result, (0, right, 0, down)) if down or right else result, None, None
 
 
 def _avg_pool2d_backward(
@@ -135,6 +143,25 @@ def _avg_pool2d_backward(
         ones = torch.ones(1, 1, *image.shape[2:], dtype=image.dtype, device=image.device)
         gradient = gradient / F.avg_pool2d(ones, kernel, 1, padding)  # each window's share of real pixels
     return F.avg_pool2d(gradient, kernel, 1, padding)
+
+
+def _max_pool2d(
+    image: Tensor, kernel: Sequence[int], stride: Sequence[int] = (), padding: Sequence[int] = (0, 0),
+    dilation: Sequence[int] = (1, 1), ceil: bool = False,
+) -> Any:  # fmt: skip
+    """Not a backward operation, but torch_tensorrt has no pool that counts its windows by rounding up."""
+    if not ceil:
+        return NotImplemented
+    beyond = []
+    for side, k, s, p in zip(image.shape[2:], kernel, stride or kernel, padding, strict=True):
+        count = -((k - side - 2 * p) // s) + 1
+        if (count - 1) * s >= side + p:  # a window must begin inside the picture or its padding
+            count -= 1
+        beyond.append(max(0, (count - 1) * s + k - side - 2 * p))
+    down, right = beyond
+    if down or right:
+        image = F.pad(image, (0, right, 0, down), value=float("-inf"))
+    return aten.max_pool2d_with_indices(image, kernel, stride, padding, dilation)
 
 
 def _max_pool2d_backward(
@@ -208,6 +235,7 @@ def _nothing(like: Tensor) -> Tensor:
 WRITTEN_OUT: dict[Any, Callable[..., Any]] = {
     aten.convolution_backward.default: _convolution_backward,
     aten.avg_pool2d_backward.default: _avg_pool2d_backward,
+    aten.max_pool2d_with_indices.default: _max_pool2d,
     aten.max_pool2d_with_indices_backward.default: _max_pool2d_backward,
     aten.threshold_backward.default: _threshold_backward,
 }
