@@ -15,15 +15,14 @@ from installation.frame import fit
 from installation.knobs import KNOBS
 from installation.programs import Programs
 from installation.settings import Settings
+from installation.stages.builder import step_back
 from installation.stages.engine import Opened, open_network
-from installation.stages.worker import lower_priority
 from models.ascent.compiled import BuildError, Compiler, Place, called, one_line
 from models.ascent.parity import check
 from models.ascent.store import Key, Store
 from models.network import Network
 from models.octaves import octave_sizes
 
-LOWEST = 19  # how nice a builder is that was begun by a show
 ABANDONED = 4  # its exit code when that show is gone
 NEEDS_NONE = "nothing to prepare, since no engines are built for {}"
 
@@ -197,7 +196,7 @@ def _step_back() -> None:
     """Take only what a show leaves, and end with it: its end of the standard input is closed then."""
     import torch
 
-    lower_priority(LOWEST)
+    step_back(0)
     torch.set_num_threads(1)
     threading.Thread(target=_end_with_the_show, name="end-with-the-show", daemon=True).start()
 

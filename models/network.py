@@ -126,9 +126,16 @@ class Network(nn.Module):
 
         Raises ValueError for a name that is not in ``layers``.
         """
-        cut = Network(self.name, self._stages[: self._index(deepest) + 1], self._input_range)
-        cut._affine, cut._scale, cut._shift = self._affine, self._scale, self._shift
-        return cut
+        return self._with(self._stages[: self._index(deepest) + 1])
+
+    def completed(self, whole: Network) -> Network:
+        """The same network with the deeper stages of ``whole``, one of its kind, after its own. Modules are shared."""
+        return self._with((*self._stages, *whole._stages[len(self._stages) :]))
+
+    def _with(self, stages: Iterable[Stage]) -> Network:
+        made = Network(self.name, stages, self._input_range)
+        made._affine, made._scale, made._shift = self._affine, self._scale, self._shift
+        return made
 
     def channels(self, layer: str) -> int:
         """How many channels ``layer`` has.  Raises ValueError for a name that is not in ``layers``."""

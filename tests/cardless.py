@@ -72,7 +72,7 @@ def main() -> None:
     found = {}
     for network, layers in (
         (inception_v3("Mixed_6b"), ["Mixed_5b", "Mixed_6b"]),
-        (googlenet("inception4a"), ["inception3b", "inception4a"]),
+        (googlenet("inception3a"), ["conv3", "inception3a"]),
     ):
         seen = found[network.name] = {}
         plain = library.trt.Builder, library.trt.Runtime

@@ -47,9 +47,8 @@ class Full(Stepping):
 
     def __init__(self, network: Network, layers: Sequence[str], device: torch.device) -> None:
         self.layers, self.device = tuple(layers), device
-        made = whole(network.name)  # a file may end above the network's last layer; its speed would then be another's
-        made.load_state_dict(network.state_dict(), strict=False)
-        self._network = _laid_out(made, device).requires_grad_(True)
+        # A file may end above the network's last layer; its speed would then be another's.
+        self._network = _laid_out(network.completed(whole(network.name)), device).requires_grad_(True)
         self.status = f"autograd, float32 NCHW on {device.type}, the whole network with its parameters' gradients"
 
     def gradient(self, image: Tensor, weights: Sequence[float], channels: Sequence[Tensor] | None = None) -> Tensor:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from typing import Self
 
 from installation.clock import Clock, WallClock
-from installation.stages.builder import Builder, Process
+from installation.stages.builder import Builder, Process, step_back
 from models.ascent.compiled import BuildError, Compiled, Place, called, one_line, out_of_memory
 from models.ascent.parity import check
 from models.ascent.store import Key, Store
@@ -66,6 +66,8 @@ class Aside:
             self._builder = self._building = None
 
     def _work(self) -> None:
+        if sys.platform == "linux":  # elsewhere the number of a thread would be that of some process
+            step_back(threading.get_native_id())  # loading and checking take seconds of the processor
         while not self._over.wait(EVERY):
             try:
                 self.look()

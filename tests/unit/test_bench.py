@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import signal
 import sys
 from argparse import Namespace
 from dataclasses import replace
@@ -25,6 +26,7 @@ from installation.bench.table import markdown, show
 from installation.bench.task import Footnote, Machine, Task
 from installation.clock import HandClock
 from installation.errors import SettingsError
+from installation.options import parse
 from models.ascent import Stepping
 from models.ascent.compiled import BuildError
 from models.ascent.eager import Eager, native_dtype
@@ -41,9 +43,7 @@ PROMISED = {
 
 def options(**values):
     """What the command line gives when it is told nothing but ``values``."""
-    lists = ("networks", "taps", "sizes", "each_steps", "each_octaves", "precisions", "paths")
-    single = dict.fromkeys((*lists, "threads", "seconds", "json", "markdown"))
-    return Namespace(**{**single, "quick": False, "published": False, **values})
+    return Namespace(**{**vars(parse(["bench"])), **values})
 
 
 @pytest.fixture(autouse=True)
@@ -481,8 +481,11 @@ def test_a_row_that_hangs_is_ended():
     assert asked(replace(TASK, layer="hang"), module="poor_row", timeout=1.0).why.startswith("no answer within")
 
 
-def test_ctrl_c_ends_the_rows_process_too():
+def test_ctrl_c_ends_the_rows_process_too(request):
     """Nothing goes on computing behind one's back."""
+    # Begun in the background, a shell leaves Ctrl+C ignored.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    request.addfinalizer(lambda: signal.signal(signal.SIGINT, before))
     with pytest.raises(KeyboardInterrupt):
         asked(replace(TASK, layer="interrupted"), module="poor_row", timeout=20.0)
     tasks = Path(f"/proc/{os.getpid()}/task")

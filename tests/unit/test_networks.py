@@ -183,3 +183,13 @@ def test_the_real_network_sees_photographs() -> None:
         assert 0.02 < activation.square().mean() < 20, name
         assert 0.1 < (activation == 0).float().mean() < 0.97, name
     assert found["Mixed_6b"].square().mean().item() == pytest.approx(0.33, abs=0.08)
+
+
+def test_a_network_that_ends_early_can_be_completed():
+    """What a file does not hold comes from another network; what it does hold stays, its pools and all."""
+    file, whole = inception_v3("Mixed_5d", pool_counts_padding=False), inception_v3("Mixed_6a")
+    made = file.completed(whole)
+    image = noise(96, 96, torch.float32)
+    assert made.layers == whole.layers
+    ours, theirs = made.activations(image, ["Mixed_5d", "Mixed_6a"]), file.activations(image, ["Mixed_5d"])
+    assert torch.equal(ours[0], theirs[0]) and ours[1].shape[1] == 768

@@ -16,8 +16,6 @@ from models.googlenet import googlenet
 from models.inception import inception_v3
 from models.network import SAME, ConvUnit, Network, Stage, Window
 from models.objective import seeds
-from models.weights import load_network
-from shared_material import WEIGHTS, needs_weights
 
 LAYERS, SIZE = ["conv1", "conv3", "inception3a"], (61, 83)
 
@@ -66,14 +64,6 @@ def test_googlenets_gradient_is_autograds(network, engine):
 def test_inceptions_gradient_is_autograds():
     """The same for Inception, whose average pools and strides GoogLeNet does not have."""
     network, layers, size = lively(inception_v3, "Mixed_5b"), ["Conv2d_4a_3x3", "Mixed_5b"], (96, 128)
-    compiler = OnnxRuntime()
-    agrees(network, layers, size, compiler.load(compiler.build(network, layers, size), layers, size))
-
-
-@needs_weights
-def test_with_real_weights_too():
-    """As deep as the show usually dreams, in the network that people dream with."""
-    network, layers, size = load_network(WEIGHTS), ["Conv2d_4a_3x3", "Mixed_6b"], (97, 123)
     compiler = OnnxRuntime()
     agrees(network, layers, size, compiler.load(compiler.build(network, layers, size), layers, size))
 
