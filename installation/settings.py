@@ -73,7 +73,7 @@ class Settings(BaseModel):
         description="trim steps, then octaves, then working size while the dream is slower than --dream-target",
     )
     dream_target: float = Field(
-        6, ge=0.5, le=240, description="dreamed frames a second that the governor holds, where the machine can"
+        5, ge=0.5, le=240, description="dreamed frames a second that the governor holds, where the machine can"
     )
     display: str | None = Field(None, description="display to fill: a number or part of a name (see devices)")
     windowed: bool = Field(False, description="a window instead of the whole display")
