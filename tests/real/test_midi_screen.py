@@ -21,7 +21,7 @@ from xvfb import a_display
 
 CC, BRIGHTNESS = 0xB0, 7
 EVERY = 0.53  # seconds, in step with nothing
-TURNS = 16
+TURNS = 10
 
 
 class Still:
