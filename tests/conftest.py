@@ -4,6 +4,7 @@ import os
 
 import pytest
 import torch
+from hypothesis import settings
 
 # Tests that need a graphics card run on the processor alone where there is none; with FAIL_WITHOUT_GPU=1 they
 # fail instead.
@@ -11,8 +12,14 @@ HAS_CUDA = torch.cuda.is_available()
 
 
 def pytest_configure() -> None:
-    """One thread a process: on a small machine threads mostly wait for one another (113 s against 26 s, measured)."""
+    """One thread a process: on a small machine threads mostly wait for one another (113 s against 26 s, measured).
+
+    Laws are tried on fewer examples than is usual, since other ones are drawn in every run; on more in a soak.
+    """
     torch.set_num_threads(1)
+    settings.register_profile("short", max_examples=40)
+    settings.register_profile("soak", max_examples=1000)
+    settings.load_profile("soak" if os.environ.get("DREAMWALL_SOAK") else "short")
 
 
 @pytest.fixture(autouse=True)

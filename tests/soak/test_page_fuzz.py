@@ -20,7 +20,7 @@ from installation.veil import Veil
 from invented import noise_frame
 
 SOAK = bool(os.environ.get("DREAMWALL_SOAK"))
-REQUESTS = 100_000 if SOAK else 3_000
+REQUESTS = 100_000 if SOAK else 2_000
 SEED = 20_260
 OPEN = Limits(requests=Limit(1e9, 1e9), guesses=Limit(1e9, 1e9))  # else most would only meet the limit
 TOKEN = "a token of twelve"
