@@ -131,7 +131,9 @@ def test_a_picture_too_small_for_the_layer_is_told_in_one_line(network):
 
 
 def test_torch_tensorrt_takes_every_node_of_both_networks():
-    """torch_tensorrt's own converters make the whole gradient of Inception-v3 and GoogLeNet an engine.
+    """torch_tensorrt's own converters make the gradients of Inception-v3 and GoogLeNet engines, nothing left out.
+
+    Down to the first inception blocks, where every kind of operation has come up: what lies deeper repeats them.
 
     All of it runs: its checks of each node, its lowering, its converters, TensorRT-RTX's builder.  Only the questions
     which card there is are answered for it where there is none (see `cardless`); to run the engine needs a card.
