@@ -60,7 +60,7 @@ def measured(
     try:
         return _measured(task, opener, builder, clock)
     except Exception as error:
-        if _no_memory(error):
+        if out_of_memory(error):
             return Answer(why=f"out of memory at {task.width}x{task.height}")
         return Answer(why=one_line(error))
 
@@ -124,7 +124,7 @@ def _in_turn(timed: dict[str, Call], task: Task, sync: Call, clock: Clock) -> tu
         except Exception as error:
             # The whole network with all its gradients needs the most memory: it is the first to go, then the other.
             heaviest = next((name for name in reversed(BASELINES) if name in timed), None)
-            if not _no_memory(error) or heaviest is None:
+            if not out_of_memory(error) or heaviest is None:
                 raise
         timed = {name: call for name, call in timed.items() if name != heaviest}
         left_out.append(heaviest)
@@ -186,7 +186,7 @@ def _cosine(task: Task, ascent: Ascent, plain: Ascent | None) -> float | None:
     try:
         ours, theirs = (a.gradient(picture, [1.0]).double().flatten() for a in (ascent, plain))
     except Exception as error:
-        if _no_memory(error):
+        if out_of_memory(error):
             return None
         raise
     cosine = float(ours @ theirs / (ours.norm() * theirs.norm()))
@@ -233,11 +233,6 @@ def _sync(device: torch.device) -> Call:
     if device.type == "cuda":
         return torch.cuda.synchronize
     return torch.mps.synchronize if device.type == "mps" else lambda: None
-
-
-def _no_memory(error: BaseException) -> bool:
-    # PyTorch's allocator for processors has words of its own, in a plain RuntimeError.
-    return out_of_memory(error) or "allocate memory" in str(error).lower()
 
 
 def main() -> None:

@@ -102,10 +102,6 @@ class Store:
         self._limit = limit
         self._event = event or (lambda _line: None)
 
-    def has(self, key: Key) -> bool:
-        """Whether there is a file for ``key``; it has not been looked into."""
-        return (self.folder / key.name).is_file()
-
     def find(self, key: Key) -> bytes | None:
         """The engine of ``key``; None when it is not there, or not whole, which is told.  Never raises."""
         path = self.folder / key.name

@@ -74,7 +74,7 @@ def test_a_flash_is_on_the_screen_within_two_refreshes():
             vitals=vitals,
             working_size=(160, 120),
             rate=RATE,
-            over=lambda: len(source.turned) > 30,
+            over=lambda: len(source.turned) > 40,
         )
         show.run()
     waits = []
@@ -82,7 +82,7 @@ def test_a_flash_is_on_the_screen_within_two_refreshes():
         shown = next((when for when, _ in seen if when > turned), None)
         assert shown is not None
         waits.append(sum(turned < when <= shown for when in refreshes))
-    assert len(waits) > 20
+    assert len(waits) > 30
     assert statistics.median(waits) <= 2, waits
     assert statistics.quantiles(waits, n=20)[-1] <= 3, waits  # a loaded test machine may lose a refresh
     assert vitals.report()["latency_refreshes"]["median"] <= 2

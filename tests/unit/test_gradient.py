@@ -30,7 +30,6 @@ SETS = [
     pytest.param(googlenet, {}, ["conv3", "inception3b"], id="googlenet-morph"),
     pytest.param(googlenet, {}, ["inception5a", "inception4c"], id="googlenet-deep"),
 ]
-DEEP = 11  # layers down to there
 SIZES = {inception_v3: [(97, 123), (96, 128)], googlenet: [(61, 83), (64, 96)]}
 
 
@@ -69,8 +68,7 @@ def test_it_is_autograds_gradient(kind, how, layers):
         order = kind().layers
     network = lively(kind, max(layers, key=order.index), **how)
     odd, even = SIZES[kind]
-    if len(network.layers) < DEEP:  # there single precision is worth its time no more
-        agrees(network, layers, even, SINGLE)
+    agrees(network, layers, even, SINGLE)
     agrees(network.double(), layers, odd, DOUBLE)
 
 
