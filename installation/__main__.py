@@ -68,6 +68,13 @@ def _still(options: Namespace, settings: Settings) -> int:
     return 0
 
 
+def _looks(options: Namespace, settings: Settings) -> int:
+    from installation.looks import looks
+
+    looks(options.picture, options.out, settings, frames=options.frames, say=_say)
+    return 0
+
+
 def _fetch(options: Namespace, settings: Settings) -> int:  # noqa: ARG001 (every command is called alike)
     from models.fetch import fetch
     from models.weights import NetworkError, known_networks
@@ -121,6 +128,7 @@ DO = {
     "run": _run,
     "rehearse": _rehearse,
     "still": _still,
+    "looks": _looks,
     "fetch": _fetch,
     "prepare": _prepare,
     "bench": _bench,

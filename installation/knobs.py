@@ -68,6 +68,14 @@ class Look:
         0.0, -180.0, 180.0, unit="deg", cc=27, help="Turns the dream's colours round the wheel; people keep theirs."
     )
     saturation: float = knob(1.0, 0.0, 2.0, cc=28, help="The dream's colour; 0 is a dream in grey.")
+    eyes: float = knob(0.0, 0.0, 1.0, cc=102, glide=0.6, help="More eyes in the dream; 1 is nothing but eyes.")
+    fur: float = knob(0.0, 0.0, 1.0, cc=103, glide=0.6, help="More fur and the faces in it; 1 is nothing else.")
+    feathers: float = knob(0.0, 0.0, 1.0, cc=104, glide=0.6, help="More feathers, fans and petals; 1 is nothing else.")
+    wheels: float = knob(0.0, 0.0, 1.0, cc=105, glide=0.6, help="More wheels, rims and spokes; 1 is nothing else.")
+    arches: float = knob(0.0, 0.0, 1.0, cc=106, glide=0.6, help="More arches and windows; 1 is nothing else.")
+    scripts: float = knob(
+        0.0, 0.0, 1.0, cc=107, glide=0.6, help="More scrolls and letters of no alphabet; 1 is nothing else."
+    )
     brightness: float = knob(1.0, 0.0, 1.0, cc=7, glide=0.3, help="The whole picture; 0 is dark.")
     blackout: bool = switch(help="Dark within one refresh.")
     freeze: bool = switch(help="Hold the picture as it stands.")

@@ -12,7 +12,7 @@ from installation.errors import SettingsError
 from installation.knobs import KNOBS
 from installation.settings import TABLES, Settings
 
-COMMANDS = ("run", "rehearse", "still", "fetch", "prepare", "bench", "devices", "midi", "doctor")
+COMMANDS = ("run", "rehearse", "still", "looks", "fetch", "prepare", "bench", "devices", "midi", "doctor")
 PATHS = ("plain", "full", "eager", "graphed", "tensorrt", "onnx", "leap")  # of the benchmark
 PRECISIONS = ("float32", "bfloat16", "float16")
 TURNS = ("kiosk", "hold", "fade", "shuffle", "alone", "still")  # settings of who turns the programs
@@ -78,6 +78,7 @@ def parser() -> argparse.ArgumentParser:
         action="store_true",
         help="Google's 2015 notebook, exactly: one layer, 10 iterations at 4 octaves of 1.4, step 1.5, jitter 32",
     )
+    _looks(_command(commands, "looks", "draw one sheet of every tap, program and direction, to choose from by eye"))
     fetch = _command(commands, "fetch", "download a network; shows its licence, resumes, checks the sum")
     fetch.add_argument("name", nargs="?", help="which one; without a name they are listed")
     _prepare(_command(commands, "prepare", "build engines before the show, for this machine's card or another's"))
@@ -114,6 +115,15 @@ def _command(commands: Any, name: str, about: str) -> argparse.ArgumentParser:
         name, help=about, description=about[0].upper() + about[1:] + ".", allow_abbrev=False
     )
     return made
+
+
+def _looks(to: argparse.ArgumentParser) -> None:
+    to.add_argument("--picture", type=Path, metavar="FILE", help="the photograph to dream on (otherwise a second sky)")
+    to.add_argument(
+        "--out", type=Path, default=Path("looks.png"), metavar="FILE", help="the sheet: .png, .jpg … (looks.png)"
+    )
+    to.add_argument("--frames", type=_count, default=24, help="how long each dreams, in frames of the live show (24)")
+    _settings(to, ("network", "layers", "size", "steps", "seed", "knobs", "programs"))
 
 
 def _prepare(to: argparse.ArgumentParser) -> None:

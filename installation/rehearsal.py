@@ -75,7 +75,8 @@ def rehearse(settings: Settings, options: Namespace, say: Callable[[str], None])
         screen = _Both(ledger, Film(options.out, rate=options.fps, placing=placing))
     frames = options.frames or round((options.seconds or USUAL_SECONDS) * options.fps)
     cling, depth = Cling(), Depth(engine, settings, desk.board) if options.depth else None
-    dream = Inline(Dreaming(engine.ascent, engine.ladder, steps), options.dream_fps, depth.see if depth else None)
+    dreaming = Dreaming(engine.ascent, engine.ladder, steps, directions=engine.directions)
+    dream = Inline(dreaming, options.dream_fps, depth.see if depth else None)
 
     def watch(frame: Frame, veil: Veil, _look: Look, _now: float) -> None:
         cling.see(frame, veil.flat())

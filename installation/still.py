@@ -1,5 +1,6 @@
 """One photograph, dreamed on: as deep as the live show would go, or exactly as Google's notebook did in 2015."""
 
+import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -9,15 +10,15 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from installation.board import Board
 from installation.compose import compose
 from installation.errors import SettingsError
 from installation.frame import Frame, Pixels, fit
 from installation.knobs import Look
+from installation.opening import open_desk
 from installation.settings import Settings
 from installation.stages.dreaming import Dreaming
 from installation.stages.engine import Engine, open_engine
-from installation.stages.focus import Focus, channels_of, mask_of
+from installation.stages.focus import EVERYWHERE, Focus, channels_of, mask_of
 from installation.stages.recipe import LEVELS
 from installation.veil import Carried, Veil
 from models.reference import reference_dream
@@ -43,25 +44,27 @@ def still(
     """
     if reference and (channels or mask is not None):
         raise SettingsError("--reference is Google's notebook exactly: leave out --channels and --mask")
-    pixels = _read(picture)
-    if cv2.haveImageWriter(str(out)) is False:
-        raise SettingsError(f"{out}: pictures of this kind cannot be written; call it .png or .jpg")
+    pixels = read_picture(picture)
+    check_writable(out)
     size = fit((pixels.shape[1], pixels.shape[0]), settings.size or USUAL_BOX)
     if settings.size is None and max(pixels.shape[:2]) <= max(USUAL_BOX):
         size = pixels.shape[1], pixels.shape[0]
-    if size != (pixels.shape[1], pixels.shape[0]):
-        pixels = np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA), np.uint8)
+    pixels = resized(pixels, size)
+    desk = open_desk(settings, say)
+    program = desk.programs.get(desk.program or 0)
+    also = (*(program.layers if program is not None else ()), *settings.mix)
     # Eager, whatever there is: one photograph is not worth an engine of its size.
-    engine = open_engine(settings.network, settings.layers, engine="eager")
+    engine = open_engine(settings.network, settings.layers, also, "eager")
+    desk.network_is(engine.ascent.layers, len(engine.ladder.stops))
     say(f"network: {engine.choice}")
-    look = Board(**settings.knobs).look(0)
-    dreamed = (
-        _reference(engine, pixels, look)
-        if reference
-        else _live(engine, pixels, look, settings.steps or engine.steps, frames, _focus(engine, channels, mask, size))
-    )
-    if not cv2.imwrite(str(out), cv2.cvtColor(dreamed, cv2.COLOR_RGB2BGR)):
-        raise SettingsError(f"{out}: cannot be written; is there such a folder, and room?")
+    look = desk.board.look(0)
+    if reference:
+        dreamed = _reference(engine, pixels, look)
+    else:
+        focus, steps = _focus(engine, channels, mask, size), settings.steps or engine.steps
+        with tqdm(total=frames, desc="dreaming", unit="frame") as bar:
+            dreamed = dreamed_on(engine, pixels, look, steps, frames, bar.update, focus)
+    write_picture(out, dreamed)
     say(f"{out}: {size[0]}x{size[1]}")
 
 
@@ -82,16 +85,29 @@ def _focus(engine: Engine, channels: Sequence[str], mask: Path | None, size: tup
     if not channels:
         return Focus(mask=laid if laid is None else laid.to(device))
     if engine.judge is None:
-        raise SettingsError("--channels needs a network trained on ImageNet: the leap was taught whole layers")
+        raise SettingsError("--channels needs a network trained on ImageNet; the leap has directions: --knob eyes=1")
     rows = channels_of(channels, engine.judge, engine.ascent.layers)
     return Focus([row.to(device) for row in rows], laid if laid is None else laid.to(device))
 
 
-def _live(engine: Engine, pixels: Pixels, look: Look, steps: int, frames: int, focus: Focus) -> Pixels:
-    dreaming = Dreaming(engine.ascent, engine.ladder, steps, focus=focus)
-    for index in tqdm(range(frames), desc="dreaming", unit="frame"):
+def dreamed_on(
+    engine: Engine,
+    pixels: Pixels,
+    look: Look,
+    steps: int,
+    frames: int,
+    progress: Callable[[], object],
+    focus: Focus = EVERYWHERE,
+) -> Pixels:
+    """``pixels`` as the wall shows them at ``look`` after ``frames`` still frames, `RATE` a second.
+
+    ``pixels``: at the size of the dream; what comes back has that size too.  ``progress``: called after each frame.
+    """
+    dreaming = Dreaming(engine.ascent, engine.ladder, steps, focus=focus, directions=engine.directions)
+    for index in range(frames):
         frame = Frame(pixels, index, index / RATE)
         residual = dreaming(frame, look)
+        progress()
     here = np.zeros((2, 2, 3), np.float32)
     here[..., 2] = 1
     return compose(frame, Veil((Carried(residual.field, here, 1.0),)), look)
@@ -102,10 +118,36 @@ def _pixels(image: Tensor) -> Pixels:
     return levels.round().clamp(0, 255).byte().contiguous().numpy()
 
 
-def _read(picture: Path) -> Pixels:
-    if not picture.is_file():
-        raise SettingsError(f"{picture}: there is no such picture")
-    found = cv2.imread(str(picture), cv2.IMREAD_COLOR)
+def read_picture(path: Path) -> Pixels:
+    """The picture in a file.  Raises SettingsError, one line, where there is none that can be read."""
+    if not path.is_file():
+        raise SettingsError(f"{path}: there is no such picture")
+    found = cv2.imread(str(path), cv2.IMREAD_COLOR)
     if found is None:
-        raise SettingsError(f"{picture}: not a picture that can be read (.png, .jpg, .webp …)")
+        raise SettingsError(f"{path}: not a picture that can be read (.png, .jpg, .webp …)")
     return np.asarray(cv2.cvtColor(found, cv2.COLOR_BGR2RGB), np.uint8)
+
+
+def resized(pixels: Pixels, size: tuple[int, int]) -> Pixels:
+    """A picture at ``size`` (width, height); the same object where it has it already."""
+    if size == (pixels.shape[1], pixels.shape[0]):
+        return pixels
+    return np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA), np.uint8)
+
+
+def check_writable(out: Path) -> None:
+    """Raise SettingsError, one line, where no picture could be written to ``out``: before minutes of dreaming."""
+    if cv2.haveImageWriter(str(out)) is False:
+        raise SettingsError(f"{out}: pictures of this kind cannot be written; call it .png or .jpg")
+    if out.is_dir() or not out.parent.is_dir() or not os.access(out if out.exists() else out.parent, os.W_OK):
+        raise SettingsError(f"{out}: cannot be written; is there such a folder, and may you write there?")
+
+
+def write_picture(out: Path, pixels: Pixels) -> None:
+    """Write RGB ``pixels``.  Raises SettingsError, one line, where that fails."""
+    try:
+        written = cv2.imwrite(str(out), cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR))
+    except cv2.error:  # a side too long for this kind of file
+        written = False
+    if not written:
+        raise SettingsError(f"{out}: cannot be written; is there room, and may this kind of picture be so large?")

@@ -79,7 +79,8 @@ def _measured(task: Task, opener: Opener, builder: Builder, clock: Clock) -> Ans
         frame()
     check(task.path, ascent)
     if flops is None:
-        flops = forward_flops(ascent.net, (1, 3, *size), (1, len(ascent.layers)))  # type: ignore[attr-defined]
+        wishes = [(1, len(names)) for names in (ascent.layers, ascent.directions) if names]  # type: ignore[attr-defined]
+        flops = forward_flops(ascent.net, (1, 3, *size), *wishes)  # type: ignore[attr-defined]
     keep_pages()  # as the show does; from here on memory is no longer measured
     notes = []
     tf32 = as_convolutions_multiply(device)

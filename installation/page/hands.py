@@ -18,6 +18,7 @@ from installation.programs import MOST
 GROUPS = (
     ("", ("intensity", "layer")),  # first, and large
     ("dream", ("octaves", "step", "linger")),
+    ("of what", ("eyes", "fur", "feathers", "wheels", "arches", "scripts")),
     ("movement", ("zoom", "rotation")),
     ("picture", ("camera", "hue", "saturation", "brightness")),
 )

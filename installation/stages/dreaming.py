@@ -19,6 +19,7 @@ from installation.stages.recipe import LEVELS, Ladder, recipe
 from installation.stages.rungs import ALL, Allowance, scaled
 from installation.veil import carry
 from models.ascent import Ascent
+from models.directions import Directions
 from models.dreamer import Dreamer
 
 LONGEST_GAP = 2.0  # seconds without a frame after which the old residual belongs to another scene
@@ -48,11 +49,22 @@ class Dreaming:
 
     ``hands``: how many threads may call it at once, each with its own number.  Two hands share the octaves: the
     largest, which costs as much as all the others, and the others.  Each deepens the newest residual there was when
-    it began and adds what it found to the newest there is when it ends.  ``focus``: its mask is of the frames' size.
+    it began and adds what it found to the newest there is when it ends.  ``focus``: its mask is of the frames' size,
+    and its channels, where it has any, count in place of the directions'.  ``directions``: on the ascent's device, for
+    its layers; None where it has none, so that their knobs do nothing.
     """
 
-    def __init__(self, ascent: Ascent, ladder: Ladder, steps: int, hands: int = 1, focus: Focus = EVERYWHERE) -> None:
+    def __init__(
+        self,
+        ascent: Ascent,
+        ladder: Ladder,
+        steps: int,
+        hands: int = 1,
+        focus: Focus = EVERYWHERE,
+        directions: Directions | None = None,
+    ) -> None:
         self.ascent, self._ladder, self._steps, self._focus = ascent, ladder, steps, focus
+        self._directions = directions
         shares = (None,) if hands == 1 else (True, False)
         self._dreamers = [Dreamer(ascent, largest=share) for share in shares]
         self._flows = [Flow() for _ in shares]
@@ -72,8 +84,10 @@ class Dreaming:
         begun = self._last
         base = self._tensor(seen.pixels) / LEVELS - 1
         before = self._tensor(self._carried(begun, seen, look, flow))
-        made = recipe(look, self._ladder, self.ascent.layers, min(self._steps, allow.steps))
-        made = replace(made, skip=allow.leave_out, channels=self._focus.channels, mask=self._focus.mask)
+        made = recipe(look, self._ladder, self.ascent.layers, min(self._steps, allow.steps), self._directions)
+        # Channels asked for by number are all that is asked for: times a direction's, most would leave nothing.
+        channels = made.channels if self._focus.channels is None else self._focus.channels
+        made = replace(made, skip=allow.leave_out, channels=channels, mask=self._focus.mask)
         field = self._field(self._dreamers[hand].dream(base, before, made))
         with self._lock:
             newest = self._last

@@ -10,6 +10,7 @@ import torch
 from installation.errors import SettingsError
 from installation.stages.recipe import Ladder, ladder_of
 from models.ascent import Ascent
+from models.directions import NAMES, Directions
 from models.network import Network
 
 # Stops of the layer knob where the user named none: blocks that draw something of their own, from strokes to creatures.
@@ -25,7 +26,7 @@ class Engine:
     """An ascent ready to run, and how it came to be chosen.
 
     ``steps``: ascent steps a frame that suit it.  ``judge``: the network itself, in float32, where there is one whose
-    objective can be measured.
+    objective can be measured.  ``directions``: what the knobs of named directions turn; None where they do nothing.
     """
 
     ascent: Ascent
@@ -34,6 +35,7 @@ class Engine:
     choice: str
     judge: Network | None
     steps: int
+    directions: Directions | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +62,8 @@ def open_engine(network: str | None, layers: str | None, also: Sequence[str] = (
             raise SettingsError(f"--engine {engine} is for ImageNet networks, and what dreams would be {found}")
         return _leap(layers, found)
     ascent, note = _ascent(found, engine)
-    return Engine(ascent, found.ladder, found.network.name, found.choice + note, found.network, 2)
+    directions, words = _directions(found, ascent.device)
+    return Engine(ascent, found.ladder, found.network.name, found.choice + note + words, found.network, 2, directions)
 
 
 def open_network(network: str | None, layers: str | None, also: Sequence[str] = ()) -> Opened | str:
@@ -116,6 +119,14 @@ def _ascent(found: Opened, engine: str) -> tuple[Ascent, str]:
         return graphed, f"; no TensorRT: {error}"
 
 
+def _directions(found: Opened, device: torch.device) -> tuple[Directions | None, str]:
+    """The named directions of a network's taps, and where there are none, why, for the operator to read."""
+    try:
+        return Directions.of_network(found.network, found.taps).to(device), ""
+    except (OSError, RuntimeError) as error:  # the sheet is damaged, or there is no memory to look at it
+        return None, f"; no {', '.join(NAMES)}: {str(error).splitlines()[0]}"
+
+
 def _onnx(found: Opened) -> Ascent:
     from models.ascent.compiled import BuildError, Compiled
     from models.ascent.eager import Eager
@@ -139,4 +150,13 @@ def _leap(layers: str | None, choice: str) -> Engine:
         raise SettingsError(
             f"the network that ships with Dreamwall cannot be read: {error}; install Dreamwall again"
         ) from error
-    return Engine(ascent, ladder_of(layers or ",".join(ascent.layers), ascent.layers), "leap", choice, None, 1)
+    ladder, directions = ladder_of(layers or ",".join(ascent.layers), ascent.layers), None
+    if ascent.directions:
+        directions = Directions.of_leap(ascent.layers, ascent.directions).to(ascent.device)
+    else:
+        choice += f"; it was not taught {', '.join(NAMES)}, and those knobs do nothing"
+    if device.type != "cuda":
+        return Engine(ascent, ladder, "leap", choice, None, 1, directions)
+    from models.ascent.graphed import Graphed
+
+    return Engine(Graphed(ascent), ladder, "leap", choice, None, 1, directions)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from installation.errors import SettingsError
 from installation.knobs import Look
+from models.directions import NAMES, Directions
 from models.dreamer import Recipe
 
 LEVELS = 127.5  # display levels in one unit of the network's range
@@ -71,8 +72,14 @@ def ladder_of(text: str, available: Sequence[str]) -> Ladder:
     return Ladder(tuple(stops))
 
 
-def recipe(look: Look, ladder: Ladder, order: Sequence[str], steps: int) -> Recipe:
-    """A look in the network's own terms; ``order`` is that of the ascent's layers."""
+def recipe(
+    look: Look, ladder: Ladder, order: Sequence[str], steps: int, directions: Directions | None = None
+) -> Recipe:
+    """A look in the network's own terms; ``order`` is that of the ascent's layers, and so is that of ``directions``.
+
+    With every direction's knob at 0 all channels count alike, exactly as without ``directions``.
+    """
+    strengths = {name: getattr(look, name) for name in NAMES}
     mixture = {layer: weight for layer, weight in look.mixture if layer in order}
     rest = max(0.0, 1.0 - sum(mixture.values()))
     weights = {layer: rest * weight for layer, weight in ladder.weights(look.layer).items()}
@@ -81,4 +88,5 @@ def recipe(look: Look, ladder: Ladder, order: Sequence[str], steps: int) -> Reci
         step=look.step / LEVELS,
         steps=steps,
         octaves=round(look.octaves),
+        channels=None if directions is None else directions.channels(strengths),
     )

@@ -44,7 +44,7 @@ def run(settings: WorkerSettings, frames: SharedLatest, residuals: SharedLatest,
         engine = open_engine(settings.network, settings.layers, settings.mixed, settings.engine)
         hands = _share_processor(engine)
         steps = settings.steps or engine.steps
-        dreaming = Dreaming(engine.ascent, engine.ladder, steps, hands)
+        dreaming = Dreaming(engine.ascent, engine.ladder, steps, hands, directions=engine.directions)
 
         def ready() -> dict[str, Any]:
             told = {"network": engine.network, "layers": str(engine.ladder), "engine": engine.ascent.status}

@@ -212,7 +212,7 @@ def test_it_says_what_it_is(ascent):
 def test_a_step_is_the_plain_step(ascent, shift, masked):
     """However it is computed, it is what `Stepping` makes of the gradient: engines can take each other's place."""
     image, mask = picture(ascent), half_mask(ascent) if masked else None
-    weights = [0.25, 0.0, 0.75]
+    weights = [0.25, 0.0, 0.75, *[0.0] * (len(ascent.layers) - 3)]
     found = ascent.step(image, weights, 0.02, shift, None, mask)
     assert_same_step(ascent, found, Stepping.step(ascent, image, weights, 0.02, shift, None, mask), image)
 
@@ -303,7 +303,7 @@ def test_every_true_ascent_climbs_the_same_hill(true_ascent):
 
 
 def test_who_cannot_tell_channels_apart_says_so(device):
-    """The leap was taught whole layers; asked for a channel it refuses instead of dreaming something else."""
+    """The leap's channels are its named directions; asked for others it refuses instead of dreaming something else."""
     ascent = leap(device)
     channels = [torch.ones(4, device=device) for _ in ascent.layers]
     with pytest.raises(ValueError, match="channels"):

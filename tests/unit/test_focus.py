@@ -77,4 +77,4 @@ def test_the_leap_has_no_channels(tmp_path, capsys):
     cv2.imwrite(str(tmp_path / "in.png"), texture((128, 96)))
     paths = [str(tmp_path / name) for name in ("in.png", "out.png")]
     assert main(["still", *paths, "--network", "leap", "--channels", "Mixed_5b:3"]) == 2
-    assert "whole layers" in capsys.readouterr().err
+    assert "--knob eyes=1" in capsys.readouterr().err

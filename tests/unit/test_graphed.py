@@ -15,6 +15,7 @@ from models.ascent.eager import Eager
 from models.ascent.graphed import Graphed
 from models.googlenet import googlenet
 from models.leap import Leap
+from models.leap_net import LeapNet
 from recording import recorded
 
 LAYERS = ["conv2", "conv3", "inception3a"]
@@ -187,19 +188,24 @@ def test_short_of_memory_the_other_graphs_go_first(inner, hidden):
 
 
 def test_mistakes_are_told_by_who_knows(inner):
-    """Wrong weights fail as they do without graphs; an ascent that cannot be recorded just runs."""
+    """Wrong weights fail as they do without graphs."""
     graphed = Graphed(inner, recorded)
     with pytest.raises(IndexError):
         graphed.step(noise(48, 64), [1.0] * 9, 0.01, (0, 0))
-    leap = Leap.load()
-    image = noise(64, 80)
-    plain = Graphed(leap, recorded)
-    assert torch.equal(
-        plain.step(image, [1.0, 0.0, 0.0], 0.01, (1, 1)), leap.step(image, [1.0, 0.0, 0.0], 0.01, (1, 1))
-    )
-    assert "not graphed" in plain.status
-    with pytest.raises(ValueError, match="leap takes 3 layer weights"):
-        plain.gradient(image, [1.0])
+
+
+def test_the_leap_is_replayed_like_any_other():
+    """One pass, recorded once for a picture size, follows the layer weights and the named directions."""
+    torch.manual_seed(3)
+    leap, image = Leap(LeapNet(), {}), noise(64, 80)
+    graphed = Graphed(leap, recorded)
+    for mixed in ([1.0, 0, 0, 0, 0, 0], [0.3, 0, 0, 0.7, 0, 0]):
+        for channels in (None, [torch.tensor([0, 0.5, 0, 0, 0, 0])] * len(leap.layers)):
+            given = mixed, 0.01, (1, 1), channels
+            assert same_step(graphed.step(image, *given), leap.step(image, *given), image)
+    assert graphed.status == f"graphed over {leap.status}"
+    with pytest.raises(ValueError, match="leap takes 6 layer weights"):
+        Graphed(leap, recorded).gradient(image, [1.0])
 
 
 def test_without_a_card_it_is_the_plain_ascent(inner):

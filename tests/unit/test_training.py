@@ -1,0 +1,212 @@
+"""What the training promises to whoever runs it: its pictures, lessons, states and judge, and that it goes on."""
+
+import argparse
+import json
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+from hypothesis import given
+from hypothesis import strategies as st
+
+from models.directions import NAMES
+from models.leap import Leap
+from models.leap_net import TAPS
+from training import gather, train
+from training.dreams import FIRST_DIRECTED, Lesson, Wish, lessons, save, wish
+from training.judge import SHALLOW, Judge, apart
+from training.pictures import Stock
+from training.states import ROOM, States, limited
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """A photograph, and a cut-out that is a red disc."""
+    room = tmp_path_factory.mktemp("stock")
+    chance = np.random.default_rng(0)
+    cv2.imwrite(str(room / "photo.png"), chance.integers(0, 120, (200, 300, 3), np.uint8))
+    disc = np.zeros((100, 100, 4), np.uint8)
+    cv2.circle(disc, (50, 50), 40, (0, 0, 255, 255), -1)
+    cv2.imwrite(str(room / "disc.png"), disc)
+    return room
+
+
+@given(st.integers(0, 2**32))
+def test_a_scene_is_a_picture_and_always_the_same(folder, seed):
+    """Whatever it is made of, it has the size asked for, lies within range, and a seed makes it again."""
+    stock = Stock(folder)
+    scene = stock.scene(48, 64, np.random.default_rng(seed))
+    assert scene.shape == (48, 64, 3) and scene.dtype == np.float32 and np.abs(scene).max() <= 1
+    assert np.array_equal(scene, stock.scene(48, 64, np.random.default_rng(seed)))
+
+
+def test_cut_outs_are_told_from_photographs(folder, tmp_path):
+    """By their transparency; a folder without photographs, and a file that is none, are named in one line."""
+    stock = Stock(folder)
+    assert len(stock.photographs) == 1 and len(stock.cutouts) == 1
+    picture = np.zeros((64, 64, 3), np.float32)
+    stock.paste(picture, np.random.default_rng(3))
+    assert (picture[..., 0] > 0.9).any() and (picture[..., 0] == 0).any()
+    with pytest.raises(SystemExit, match="no photographs"):
+        Stock(tmp_path)
+    (tmp_path / "broken.png").write_text("no picture")
+    with pytest.raises(SystemExit, match=r"broken\.png"):
+        Stock(tmp_path)
+
+
+def test_the_list_of_pictures_is_followed(tmp_path):
+    """What is missing is said with the packages that have it; of cut-outs the drawings and small ones stay behind."""
+    share = tmp_path / "usr" / "share"
+    stock = {
+        "packages": ["walls"],
+        "photographs": ["walls/a.jpg"],
+        "cutouts": {"below": "stamps", "folders": ["animals"], "without": ["cartoon"], "smallest": 20},
+    }
+    for name, side in (
+        ("animals/owl.png", 30),
+        ("animals/cartoon/owl.png", 30),
+        ("animals/ant.png", 5),
+        ("x/y.png", 30),
+    ):
+        (share / "stamps" / name).parent.mkdir(parents=True, exist_ok=True)
+        cv2.imwrite(str(share / "stamps" / name), np.zeros((side, side, 4), np.uint8))
+    with pytest.raises(SystemExit, match="unpack walls"):
+        gather.wanted(tmp_path, stock)
+    (share / "walls").mkdir()
+    (share / "walls" / "a.jpg").touch()
+    assert [file.name for file in gather.wanted(tmp_path, stock)] == ["a.jpg", "owl.png"]
+
+
+@given(st.integers(0, 2**32))
+def test_a_wish_is_one_tap_or_two(seed):
+    """Weights add up to one, the deepest leads, and directions are asked for only where creatures live."""
+    wanted = wish(np.random.default_rng(seed))
+    assert sum(wanted.weights) == pytest.approx(1) and 1 <= np.count_nonzero(wanted.weights) <= 2
+    assert not any(wanted.weights[wanted.lead + 1 :]) and wanted.weights[wanted.lead] > 0
+    assert len(wanted.emphasis) == len(NAMES) and np.count_nonzero(wanted.emphasis) <= 1
+    assert not any(wanted.emphasis) or wanted.lead >= FIRST_DIRECTED
+
+
+def some_lessons(count=54, side=176):
+    chance = torch.Generator().manual_seed(1)
+    for index in range(count):
+        base, dream = (
+            F.interpolate(torch.rand(1, 3, cells, cells, generator=chance) * 1.6 - 0.8, (side, side), mode="bicubic")
+            for cells in (6, 24)
+        )
+        weights = [0.0] * len(TAPS)
+        weights[index % 3] = 1.0
+        yield base, (base + 0.2 * dream).clamp(-1, 1), Wish(tuple(weights), (0.0,) * len(NAMES))
+
+
+def test_lessons_are_kept(tmp_path):
+    """What was dreamed comes back to the nearest level, with its wish; too few are refused with what to run."""
+    written = list(some_lessons(50, 32))
+    for index, (base, dream, wanted) in enumerate(written):
+        save(tmp_path / f"{index:05d}.npz", base, dream, wanted)
+    found = lessons(tmp_path)
+    assert [lesson.wish for lesson in found] == [wanted for _, _, wanted in written]
+    assert np.abs(found[7].dream / 127.5 - 1 - written[7][1][0].numpy()).max() <= 0.5 / 127.5 + 1e-6
+    (tmp_path / "00003.npz").unlink()
+    with pytest.raises(SystemExit, match=r"training\.dreams"):
+        lessons(tmp_path)
+
+
+def as_lessons(some):
+    found = []
+    for base, dream, wanted in some:
+        pixels = [((t[0] + 1) * 127.5).round().clamp(0, 255).byte().numpy() for t in (base, dream)]
+        found.append(Lesson(*pixels, wanted))
+    return found
+
+
+def test_own_states_are_carried_on():
+    """What the leap has made of a state is there, a little faded, when it comes again; fresh ones hold nothing."""
+    states = States(as_lessons(some_lessons(12, 96)), np.random.default_rng(2), 96 - ROOM)
+    fresh = states.draw(4, {"fresh": 1.0}, only=1)
+    assert fresh.base.shape == (4, 3, 80, 80) and not fresh.residual.any() and fresh.weights[:, 1].eq(1).all()
+    for _ in range(12):
+        batch = states.draw(4, {"own": 1.0}, only=1)
+        states.keep(batch, torch.full_like(batch.base, 0.1))
+    assert states.draw(4, {"own": 1.0}, only=1).residual.abs().mean() > 0.05
+    half = states.draw(4, {"half": 1.0}, only=0)
+    assert half.residual.abs().mean() > 0
+
+
+@given(st.floats(0.01, 3))
+def test_a_residual_is_held_to_its_strength(strength):
+    """However strong it has become, what is laid over the picture is not more than allowed."""
+    base, residual = torch.zeros(2, 3, 16, 16), strength * torch.ones(2, 3, 16, 16)
+    assert (limited(base, residual) - base).pow(2).mean().sqrt() <= 0.12 + 1e-6
+
+
+@dataclass
+class Eyes:
+    """A teacher of one random convolution a layer."""
+
+    def __post_init__(self):
+        chance = torch.Generator().manual_seed(5)
+        self.kernels = {name: torch.randn(12, 3, 7, 7, generator=chance) for name in (SHALLOW, *TAPS)}
+
+    def requires_grad_(self, _on):
+        return self
+
+    def to(self, **_kind):
+        return self
+
+    def activations(self, picture, layers):
+        return [F.conv2d(picture, self.kernels[name], stride=4).relu() for name in layers]
+
+
+def test_the_judge_knows_its_own_dream():
+    """The true dream is recognised and falls short of nothing; another's dream, or one texture over all, is not."""
+    _, dreams, _ = (list(column) for column in zip(*some_lessons(6, 96), strict=True))
+    dream, rng = torch.cat(dreams), np.random.default_rng(0)
+    weights = torch.eye(len(TAPS))[[2] * 6]
+    judge = Judge(Eyes())
+    own = judge.judge(dream, dream, weights, 2, rng, 0)
+    other = judge.judge(dream.roll(1, 0), dream, weights, 2, rng, 0)
+    one = judge.judge(dream[:1].expand_as(dream), dream, weights, 2, rng, 0)
+    assert own.found == pytest.approx(1) and own.fallen_short == 0 and own.unlike < 1e-9
+    assert own.recognised < 0.5 * min(other.recognised, one.recognised)
+    assert other.found < 0.3 and one.found < 0.4
+    weak = judge.judge(0.3 * dream, dream, weights, 2, rng, 0)
+    assert weak.fallen_short > 0.5 and weak.gain < -0.5
+
+
+def test_apart_is_least_at_the_residual_itself():
+    """The direction that is the residual, in each scale's own strength, is nearer than noise or nothing."""
+    residual = next(iter(some_lessons(1, 64)))[1]
+    noise = torch.randn(residual.shape, generator=torch.Generator().manual_seed(0))
+    assert (
+        apart(residual / residual.std(), residual)
+        < apart(torch.zeros_like(residual), residual)
+        < apart(noise, residual)
+    )
+
+
+def test_a_training_goes_on_where_it_was_stopped(tmp_path, monkeypatch):
+    """A few iterations of all three stages leave a leap that loads, a preview, a log; resumed it counts on."""
+    monkeypatch.setattr(train, "load_network", lambda _file: Eyes())
+    monkeypatch.setattr(train, "HELD_OUT", 3)
+    for index, (base, dream, wanted) in enumerate(some_lessons()):
+        save(tmp_path / f"{index:05d}.npz", base, dream, wanted)
+    monkeypatch.setattr("training.states.DRAWN", (0.4, 0.3, 0.3, 0, 0, 0))
+    monkeypatch.setattr(train, "FOCUS", 1)
+    out = tmp_path / "leap.safetensors"
+    args = argparse.Namespace(teacher=None, lessons=tmp_path, minutes=1.0, out=out, resume=False, seed=1, batch=2)
+    args.side, args.every = 96, 1e9
+    trainer = train.Trainer(args)
+    for trainer.spent in (0.0, 0.1, 0.5, 0.9):
+        assert all(np.isfinite(v) for v in trainer.iterate().values() if not isinstance(v, str))
+    out.with_suffix(".jsonl").write_text(json.dumps({"count": 1, "lead": 0, "gain": 0.0}) + "\n")
+    trainer.keep()
+    assert Leap.load(out).card["iterations"] == 4
+    assert cv2.imread(str(out.with_suffix(".png"))).shape[0] == 3 * 176
+    args.resume = True
+    again = train.Trainer(args)
+    assert again.count == 4 and again.spent == 0.9
+    assert again.iterate()["count"] == 5

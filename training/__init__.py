@@ -1,0 +1,1 @@
+"""How the leap is trained and measured.  Nothing here runs in the show."""

@@ -1,0 +1,165 @@
+"""Train the leap: `python -m training.train --teacher PATH --lessons DIR --minutes M --out FILE [--resume]`.
+
+The lessons come from `training.dreams`.  First the leap learns to strengthen what is already half dreamed, which takes
+no teacher and is quick; then it is judged by what the teacher sees in its results (`judge`), on fresh pictures, on half
+dreamed ones and on its own (`states`): one tap alone, and then all.  Every `--every` seconds it writes FILE, ready for
+use, and beside it a preview (.png), the log (.jsonl), its curve (.curve.png) and the state to go on from (.state.pt).
+What ships is the running mean of the network over its last iterations; `training.measure` fills in its card.
+"""
+
+import argparse
+import copy
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from tqdm import tqdm
+
+from models.leap import save
+from models.leap_net import TAPS, LeapNet
+from models.weights import load_network
+from training.dreams import RMS, lessons
+from training.judge import Judge, apart
+from training.preview import curve, sheet
+from training.states import Batch, States, limited
+
+RATE = 2e-3
+STRENGTHEN_UNTIL = 0.03  # share of the training in which it learns to strengthen
+FOCUSED_UNTIL = 0.15  # and in which it then learns one tap alone: taught all at once it never begins to paint
+FOCUS = TAPS.index("Mixed_6b")
+HELD_OUT = 8  # lessons, the first, for the preview
+BORDER = 8  # pixels of a window that are not judged
+MEAN_OVER = 500  # iterations that what ships is a mean of
+KINDS = {"fresh": 0.45, "half": 0.2, "own": 0.35}
+ABOUT = {
+    "teacher": "Inception-v3 (Google, 2015-12-05, ImageNet; Apache-2.0), its activations and gradients only",
+    "data": "scenes composed of free photographs and cut-outs without people, procedural skies and noise, the "
+    "network's own feedback",
+    "licence": "MIT, like the project",
+}
+
+
+def unit(direction: Tensor) -> Tensor:
+    return direction / direction.pow(2).mean((1, 2, 3), keepdim=True).sqrt().clamp_min(1e-8)
+
+
+class Trainer:
+    """The network in training and what it is trained by.  `spent` counts minutes of training, `count` iterations."""
+
+    def __init__(self, args: argparse.Namespace) -> None:
+        self.args, self.spent, self.count = args, 0.0, 0
+        torch.manual_seed(args.seed)
+        self.net = LeapNet().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.mean = copy.deepcopy(self.net).requires_grad_(False)
+        self.optimiser = torch.optim.AdamW(self.net.parameters(), RATE, weight_decay=1e-5)
+        self.judge = Judge(load_network(args.teacher))
+        self.state = args.out.with_suffix(".state.pt")
+        if args.resume:
+            saved = torch.load(self.state, weights_only=True)
+            self.net.load_state_dict(saved["net"])
+            self.mean.load_state_dict(saved["mean"])
+            self.optimiser.load_state_dict(saved["optimiser"])
+            self.spent, self.count, self.judge.spread = saved["spent"], saved["count"], saved["spread"]
+        self.rng = np.random.default_rng([args.seed, self.count])
+        known = lessons(args.lessons)
+        self.shown = known[:HELD_OUT]
+        self.states = States(known[HELD_OUT:], self.rng, args.side)
+
+    def iterate(self) -> dict[str, Any]:
+        """One step of training.  Returns what it measured."""
+        done = self.spent / self.args.minutes
+        for group in self.optimiser.param_groups:
+            group["lr"] = float(RATE * min(1, (self.count + 1) / 100) * max(0.02, (1 + np.cos(np.pi * done)) / 2))
+        strengthens, focused = done < STRENGTHEN_UNTIL, done < FOCUSED_UNTIL
+        # Batches differ by tap and kind, so that a batch's own statistics are not those it will be used with: from here
+        # on batch norm keeps what it learned over all of them.  With its own it dreamed in training and not in use.
+        self.net.train(focused)
+        kinds = {"half": 1.0} if strengthens else KINDS
+        batch = self.states.draw(self.args.batch, kinds, FOCUS if focused and not strengthens else None)
+        loss, found = self.strengthen(batch) if strengthens else self.dream(batch)
+        self.optimiser.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        torch.nn.utils.clip_grad_norm_(self.net.parameters(), 1.0)
+        self.optimiser.step()
+        self.count += 1
+        share = max(1 / MEAN_OVER, 1 / (self.count + 1))
+        with torch.no_grad():
+            for kept, new in zip(self.mean.state_dict().values(), self.net.state_dict().values(), strict=True):
+                kept.lerp_(new, share) if kept.is_floating_point() else kept.copy_(new)
+        return {"count": self.count, "lead": batch.lead, "kind": batch.kind, **found}
+
+    def direction(self, batch: Batch) -> Tensor:
+        state = (batch.base + batch.residual).contiguous(memory_format=torch.channels_last)
+        state = state + 0.02 * float(self.rng.random()) * torch.randn_like(state)  # the camera's noise
+        found: Tensor = self.net(state, batch.weights, batch.emphasis)
+        return found
+
+    def strengthen(self, batch: Batch) -> tuple[Tensor, dict[str, float]]:
+        direction, residual = self.direction(batch), batch.dream - batch.base
+        loss = apart(direction, residual)
+        likeness = torch.cosine_similarity(direction.flatten(1), residual.flatten(1)).mean()
+        return loss, {"likeness": float(likeness.detach())}
+
+    def dream(self, batch: Batch) -> tuple[Tensor, dict[str, float]]:
+        """From nothing one call goes the whole way, later ones half of it."""
+        far = RMS * (0.95 if batch.kind == "fresh" else 0.45)
+        change = unit(self.direction(batch)) * far
+        result = limited(batch.base, batch.residual + change)
+        verdict = self.judge.judge(result, batch.dream, batch.weights, batch.lead, self.rng, BORDER)
+        if batch.kind == "own":
+            self.states.keep(batch, (result - batch.base).detach())
+        loss = 0.5 * verdict.recognised + 0.5 * verdict.fallen_short + 0.3 * verdict.unlike
+        return loss, {"found": verdict.found, "gain": verdict.gain, "unlike": float(verdict.unlike.detach())}
+
+    def keep(self) -> None:
+        """Write the state to go on from, the network as it would be shipped, and a preview."""
+        state = {"net": self.net.state_dict(), "mean": self.mean.state_dict(), "optimiser": self.optimiser.state_dict()}
+        half = self.state.with_suffix(".half")
+        torch.save({**state, "spent": self.spent, "count": self.count, "spread": self.judge.spread}, half)
+        half.replace(self.state)
+        ready = copy.deepcopy(self.mean).fold()
+        save(ready, self.args.out, {**ABOUT, "iterations": self.count, "minutes": round(self.spent)})
+        sheet(ready, self.shown, self.args.out.with_suffix(".png"))
+        curve(self.args.out.with_suffix(".jsonl"), self.args.out.with_suffix(".curve.png"))
+
+    def run(self) -> None:
+        saved_at = time.monotonic()
+        log = self.args.out.with_suffix(".jsonl")
+        with (
+            log.open("a" if self.args.resume else "w") as lines,
+            tqdm(total=round(self.args.minutes * 60), initial=round(self.spent * 60), unit="s") as bar,
+        ):
+            while self.spent < self.args.minutes:
+                start = time.monotonic()
+                found = self.iterate()
+                took = min(time.monotonic() - start, 10.0)  # a process held still for a while has not trained meanwhile
+                self.spent += took / 60
+                lines.write(json.dumps(found) + "\n")
+                bar.set_postfix({"iterations": self.count}, refresh=False)
+                bar.update(round(self.spent * 60) - bar.n)
+                if time.monotonic() - saved_at > self.args.every or self.spent >= self.args.minutes:
+                    lines.flush()
+                    self.keep()
+                    saved_at = time.monotonic()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Train the leap, Dreamwall's own small network.")
+    parser.add_argument("--teacher", type=Path, required=True, help="Inception-v3 weights (.pth or .safetensors)")
+    parser.add_argument("--lessons", type=Path, required=True, help="folder that training.dreams filled")
+    parser.add_argument("--minutes", type=float, required=True, help="of training; the phases are shares of it")
+    parser.add_argument("--out", type=Path, required=True, help="where the network goes (.safetensors)")
+    parser.add_argument("--resume", action="store_true", help="go on from the state beside --out")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--batch", type=int, default=4)
+    parser.add_argument("--side", type=int, default=160, help="pixels of a training window (default: 160)")
+    parser.add_argument("--every", type=float, default=180, help="seconds between saved states (default: 180)")
+    Trainer(parser.parse_args()).run()
+
+
+if __name__ == "__main__":
+    main()
