@@ -34,14 +34,14 @@ def true_ascent(teacher: Network) -> Eager:
     return Eager(teacher, TAPS, device=CPU, dtype=torch.float32)
 
 
-def scene(seed: int, height: int = 112, width: int = 144) -> Tensor:
-    """Soft coloured shapes at several sizes, (1, 3, height, width) in [-1, 1]."""
+def scene(seed: int, height: int = 112, width: int = 144, strength: float = 0.4, most: float = 0.9) -> Tensor:
+    """Soft coloured shapes at several sizes, (1, 3, height, width), at most ``most``."""
     chance = torch.Generator().manual_seed(seed)
     total = torch.zeros(1, 3, height, width)
     for cells in (3, 6, 12, 24):
         noise = torch.randn(1, 3, cells, cells, generator=chance)
         total += F.interpolate(noise, (height, width), mode="bicubic") / cells**0.5
-    return (total * 0.4).clamp(-0.9, 0.9)
+    return (total * strength).clamp(-most, most)
 
 
 def a_photograph(seed: int, height: int = 112, width: int = 144) -> Photograph:

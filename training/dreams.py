@@ -1,8 +1,8 @@
 """True dreams to learn from: `python -m training.dreams --teacher PATH --photos DIR --out DIR --count N`.
 
 Each is a made-up scene (`pictures`), a mixture of layers and of named directions, and what some twenty steps of true
-gradient ascent over three octaves make of it.  Number k is always the same, so the work can be stopped, gone on with,
-and shared out: what is there already is skipped.
+gradient ascent over three octaves make of it.  Number k is always the same and what is there already is
+skipped, so the work can be stopped and gone on with.
 """
 
 import argparse

@@ -1,4 +1,4 @@
-"""Gather what the shipped leap was trained on: `python -m training.gather --packages DIR --out DIR`.
+"""Gather what the next leap is trained on: `python -m training.gather --packages DIR --out DIR`.
 
 `stock.toml` names the Debian packages and the files in them.  Get them with `apt-get download NAME`, unpack each with
 `dpkg-deb -x FILE.deb DIR`, and this copies what is wanted from there.
@@ -39,7 +39,7 @@ def wanted(root: Path, stock: dict[str, Any]) -> list[Path]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description="Gather what the shipped leap was trained on.")
+    parser = argparse.ArgumentParser(description="Gather what the next leap is trained on.")
     parser.add_argument("--packages", type=Path, required=True, help="folder that the packages were unpacked into")
     parser.add_argument("--out", type=Path, required=True, help="folder for the pictures")
     args = parser.parse_args()

@@ -75,8 +75,8 @@ class Trainer:
         for group in self.optimiser.param_groups:
             group["lr"] = float(RATE * min(1, (self.count + 1) / 100) * max(0.02, (1 + np.cos(np.pi * done)) / 2))
         strengthens, focused = done < STRENGTHEN_UNTIL, done < FOCUSED_UNTIL
-        # Batches differ by tap and kind, so that a batch's own statistics are not those it will be used with: from here
-        # on batch norm keeps what it learned over all of them.  With its own it dreamed in training and not in use.
+        # From there on batches differ by tap, and a batch's own statistics are not those that the network will be used
+        # with: batch norm keeps what it has, so that what is trained is what is used.
         self.net.train(focused)
         kinds = {"half": 1.0} if strengthens else KINDS
         batch = self.states.draw(self.args.batch, kinds, FOCUS if focused and not strengthens else None)

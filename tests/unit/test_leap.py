@@ -8,6 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+import dreamers
 from models.directions import NAMES, Directions
 from models.leap import SHIPPED, Leap, save
 from models.leap_net import TAPS, LeapNet
@@ -19,13 +20,7 @@ def leap() -> Leap:
 
 
 def scene(seed: int, height: int = 128, width: int = 160) -> Tensor:
-    """Soft coloured shapes at several sizes, (1, 3, height, width) in [-1, 1]."""
-    chance = torch.Generator().manual_seed(seed)
-    total = torch.zeros(1, 3, height, width)
-    for cells in (3, 6, 12, 24):
-        noise = torch.randn(1, 3, cells, cells, generator=chance)
-        total += F.interpolate(noise, (height, width), mode="bicubic") / cells**0.5
-    return (total * 0.5).clamp(-1, 1)
+    return dreamers.scene(seed, height, width, strength=0.5, most=1.0)
 
 
 def one(leap: Leap, k: int) -> list[float]:
