@@ -77,6 +77,7 @@ class Dreamer:
 
     def _jitter(self, most: int) -> tuple[int, int]:
         """The next roll, from a fixed sequence: random rolls flicker on video."""
+        place = self._roll // self.ascent.holds + 1
         self._roll += 1
-        y, x = (int((self._roll * r % 1.0) * (2 * most + 1)) - most for r in _R2)
+        y, x = (int((place * r % 1.0) * (2 * most + 1)) - most for r in _R2)
         return y, x

@@ -30,6 +30,8 @@ def save(net: LeapNet | FirstNet, path: Path, card: dict[str, Any]) -> None:
     """Write the network, folded and in half precision, with its shape and model card as the file's metadata."""
     state = {name: value.half().contiguous() for name, value in net.fold().state_dict().items()}
     shape = {"taps": net.taps, "directions": net.directions, "widths": net.widths, "blocks": net.blocks}
+    if isinstance(net, LeapNet):
+        shape["plan"] = net.plan
     kind = FIRST if isinstance(net, FirstNet) else FORMAT
     save_file(state, path, {"format": kind, "shape": json.dumps(shape), "card": json.dumps(card, ensure_ascii=False)})
 
@@ -40,7 +42,9 @@ class Leap(Stepping):
     `layers` are its taps, shallow to deep, in the order of the weights. Its channels are the named `directions`, alike
     at every layer (`models.directions.Directions.of_leap`). `reach` is how many plain ascent steps one
     call stands for: the dreamer moves the picture by its step size times `reach`. `span` is how many octaves one call
-    covers by itself. `status` says what runs; `card` is the model card from the file.
+    covers by itself. `holds` is for how many calls in a row the picture is rolled alike: rolled anew at each, strokes
+    that come out a little otherwise would blur into blobs, and never rolled, the network's grid would show. `status`
+    says what runs; `card` is the model card from the file.
     """
 
     def __init__(
@@ -54,7 +58,7 @@ class Leap(Stepping):
         self.net = net.fold().requires_grad_(False).to(self.device, dtype)
         self.net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.layers, self.directions = net.taps, net.directions
-        self.reach, self.span = net.reach, net.span
+        self.reach, self.span, self.holds = net.reach, net.span, net.holds
         self._places = torch.eye(len(self.layers), device=self.device)  # of the layers among the taps
         self.status = f"leap, {str(dtype).removeprefix('torch.')} on {self.device.type}"
 
@@ -77,7 +81,7 @@ class Leap(Stepping):
             if about["format"] == FIRST:
                 net = FirstNet(shape["taps"], tuple(shape["widths"]), shape["blocks"]).fold()
             else:
-                net = LeapNet(shape["taps"], shape["directions"], tuple(shape["widths"]), shape["blocks"]).fold()
+                net = LeapNet(**{**shape, "widths": tuple(shape["widths"])}).fold()
             net.load_state_dict(state)
         except (KeyError, TypeError, ValueError, RuntimeError) as error:
             raise ValueError(f"{path} is a damaged leap: {str(error).splitlines()[0]}") from None

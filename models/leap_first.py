@@ -34,6 +34,7 @@ class FirstNet(nn.Module):
 
     # Its changes agree from call to call, where the grain of true gradients cancels; chosen by eye.
     reach = 0.35
+    holds = 1
     span = 2  # it sees in eighths of the picture, so that coarse octaves make blobs of its strokes
     directions: tuple[str, ...] = ()
 

@@ -69,11 +69,14 @@ class LeapNet(nn.Module):
 
     An hourglass from 1/2 to 1/16 of the size, where a creature is a few cells wide and most of the thinking is done;
     pixels are folded into channels on the way in and unfolded on the way out (pixel shuffle: Shi et al., 2016), skips
-    join equal sizes.
+    join equal sizes.  At its waist it says in a few numbers what shall be seen in each cell, the ``plan``, and paints
+    from that alone, so that painting can be taught on plans that are known to be good
+    (`docs/decisions/0012-a-leap-is-recognised.md`).
     """
 
     reach = 1.0  # see `models.leap.Leap`
     span = 2
+    holds = 12
 
     def __init__(
         self,
@@ -81,9 +84,11 @@ class LeapNet(nn.Module):
         directions: Sequence[str] = NAMES,
         widths: tuple[int, int, int, int] = (16, 40, 96, 144),
         blocks: int = 3,
+        plan: int = 128,
     ) -> None:
         super().__init__()
         self.taps, self.directions, self.widths, self.blocks = tuple(taps), tuple(directions), widths, blocks
+        self.plan = plan
         half, quarter, eighth, deep = widths
         code = 48
         wishes = len(self.taps) + len(self.directions)
@@ -92,6 +97,7 @@ class LeapNet(nn.Module):
         self.down_eighth, self.look_eighth = Unit(quarter, eighth, 2), Block(eighth, code)
         self.down_deep = Unit(eighth, deep, 2)
         self.look_deep = nn.ModuleList(Block(deep, code) for _ in range(blocks))
+        self.read, self.write = nn.Conv2d(deep, plan, 1), Unit(plan, deep, kernel=1)
         self.up_eighth, self.draw_eighth = Unit(deep, eighth, kernel=1), Block(eighth, code)
         self.up_quarter, self.draw_quarter = Unit(eighth, quarter, kernel=1), Block(quarter, code)
         self.up_half = Unit(quarter, 4 * half)
@@ -104,6 +110,15 @@ class LeapNet(nn.Module):
         only their proportions count. `emphasis`: (N, directions) or (1, directions) in 0..1, 0 for a layer's own dream.
         Returns (N, 3, H, W): a direction, without unit; its mean per colour is near 0 everywhere.
         """
+        return self.planned(picture, weights, emphasis)[0]
+
+    def planned(
+        self, picture: Tensor, weights: Tensor, emphasis: Tensor, plan: Tensor | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """The direction, and the plan that was read from the picture: (N, plan, H / 16, W / 16), sizes rounded up.
+
+        ``plan``: one to paint instead, of the same shape; where it is NaN, the network's own is painted.
+        """
         height, width = picture.shape[2:]
         code = self.code(torch.cat((weights / weights.sum(1, keepdim=True).clamp_min(1e-6), emphasis), 1))
         whole = F.pad(picture, (0, -width % GRAIN, 0, -height % GRAIN), mode="replicate")
@@ -113,11 +128,13 @@ class LeapNet(nn.Module):
         deep = F.relu(self.down_deep(F.relu(eighth)))
         for block in self.look_deep:
             deep = block(deep, code)
+        own = self.read(F.relu(deep))
+        deep = self.write(own if plan is None else torch.where(plan.isnan(), own, plan))
         eighth = self.draw_eighth(eighth + doubled(self.up_eighth(F.relu(deep))), code)
         quarter = self.draw_quarter(quarter + doubled(self.up_quarter(F.relu(eighth))), code)
         half = half + F.pixel_shuffle(self.up_half(F.relu(quarter)), 2)
         direction = F.pixel_shuffle(self.leave(F.relu(half)), 2)
-        return cleared(direction)[:, :, :height, :width]
+        return cleared(direction)[:, :, :height, :width], own
 
     def fold(self) -> "LeapNet":
         """Fold every batch norm away, for use; afterwards the network can no longer be trained well. Returns itself."""

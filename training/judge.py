@@ -56,23 +56,30 @@ class Judge:
             self.spread[layer] = (mean, std) if old is None else (old[0].lerp(mean, 0.02), old[1].lerp(std, 0.02))
 
     def judge(
-        self, result: Tensor, dream: Tensor, weights: Tensor, lead: int, rng: np.random.Generator, border: int
+        self,
+        result: Tensor,
+        dream: Tensor,
+        weights: Tensor,
+        lead: int,
+        rng: np.random.Generator,
+        aim: Tensor | None = None,
     ) -> Verdict:
         """``result``, ``dream``: (N, 3, S, S).  ``weights``: (N, taps), none deeper than ``lead``.
 
-        ``border``: pixels on every side that are not judged, since the leap saw less there.
+        ``aim``: pictures whose places are to be recognised in place of the dream's, which then gives strength and make
+        alone.
         """
-        inner = (..., slice(border, result.shape[2] - border), slice(border, result.shape[3] - border))
         with torch.no_grad():
-            target = self.see(dream[inner], lead)
+            target = self.see(dream, lead)
+            goal = target if aim is None else self.see(aim, lead)
         self.learn(target)
-        seen = self.see(result[inner], lead)
+        seen = self.see(result, lead)
         recognised, short, unlike = torch.zeros(()), torch.zeros(()), torch.zeros(())
         found, gain = 0.0, 0.0
         for k, tap in enumerate(TAPS[: lead + 1]):
             share = weights[:, k]
             if share.any():
-                loss, right = self.recognised(seen[tap], target[tap], tap, share, rng)
+                loss, right = self.recognised(seen[tap], goal[tap], tap, share, rng)
                 log = (seen[tap].pow(2).mean((1, 2, 3)) / target[tap].pow(2).mean((1, 2, 3)).clamp_min(1e-6)).log()
                 recognised, short = recognised + loss, short + (share * F.relu(-log)).mean()
                 found, gain = found + right, gain + float((share * log.detach()).mean())

@@ -17,22 +17,30 @@ from torch import Tensor
 from models.leap_net import TAPS
 from training.dreams import RMS, Lesson
 
-DRAWN = (0.05, 0.08, 0.12, 0.35, 0.2, 0.2)  # how often each tap leads: creatures take the longest to learn
 DECAY = 0.95  # of the residual from visit to visit
 OWN = 8  # states of its own for each tap
-AFRESH = 0.06  # how often one of them gives way to a new one
-ROOM = 16  # pixels by which a window moves about over its state, so that no grid of the network's builds up
+AFRESH = 0.1  # how often one of them gives way to a new one
+ROOM = 16  # pixels by which a window moves about over its state, so that no grid of the network's builds up,
+MOVES = 1 / 12  # and how often: as in the show (`models.leap.Leap`), since strokes laid elsewhere each time blur
 LEVELS = 127.5
 
 
 @dataclass(slots=True)
 class State:
-    """A part of a lesson, mirrored or not: ``base``, ``dream`` and what has been dreamed so far, (3, S, S) each."""
+    """A part of a lesson: ``base``, ``dream`` and what has been dreamed so far, (3, S, S) each.
+
+    ``mirrored``: whether the lesson was, before the part at ``top`` and ``left`` was cut out of it.  ``window``: from
+    where in it the leap sees it.
+    """
 
     lesson: Lesson
+    mirrored: bool
+    top: int
+    left: int
     base: Tensor
     dream: Tensor
     residual: Tensor
+    window: tuple[int, int]
 
 
 @dataclass(slots=True)
@@ -40,7 +48,7 @@ class Batch:
     """Windows (N, 3, S, S): undreamed ``base``, what has been dreamed so far ``residual``, the true ``dream``.
 
     ``weights``: (N, taps).  ``emphasis``: (N, directions).  ``lead``: the deepest tap in use.  ``kind``: "fresh",
-    "half" or "own".  ``places``: where in which states the windows lie, for `States.keep`.
+    "half" or "own".  ``places``: in which states the windows lie, and how far from their top and left.
     """
 
     base: Tensor
@@ -50,7 +58,7 @@ class Batch:
     emphasis: Tensor
     lead: int
     kind: str
-    places: list[tuple[State, Any]]
+    places: list[tuple[State, int, int]]
 
 
 class States:
@@ -58,36 +66,40 @@ class States:
 
     def __init__(self, lessons: Sequence[Lesson], rng: np.random.Generator, side: int) -> None:
         self.rng, self.side = rng, side
+        self.lessons = lessons
         self.led = [[lesson for lesson in lessons if lesson.wish.lead == lead] for lead in range(len(TAPS))]
-        self.plain = [[lesson for lesson in led if lesson.wish.plain] for led in self.led]
-        self.own: dict[tuple[int, bool], list[State]] = {}
+        self.own: list[list[State]] = [[] for _ in TAPS]
 
-    def draw(self, count: int, kinds: Mapping[str, float], only: int | None = None) -> Batch:
-        """Some windows led by one tap.
+    def draw(self, count: int, kinds: Mapping[str, float], lead: int | None) -> Batch:
+        """Some windows.
 
-        ``kinds``: how often each kind of state comes.  ``only``: the index of a tap, for nothing but its own dreams.
+        ``kinds``: how often each kind of state comes; all of a batch are of one.  ``lead``: the index of the tap that
+        leads in all of them; None: any, but no states of its own.
         """
         rng = self.rng
-        lead = int(rng.choice(len(TAPS), p=DRAWN)) if only is None else only
-        known = (self.led if only is None else self.plain)[lead]
+        known = self.lessons if lead is None else self.led[lead]
         kind = str(rng.choice(list(kinds), p=list(kinds.values())))
         if kind == "own":
-            pool = self.own.setdefault((lead, only is not None), [])
+            assert lead is not None
+            pool = self.own[lead]
             while len(pool) < OWN:
                 pool.append(self.state(known))
             picks = [int(pick) for pick in rng.choice(OWN, count, replace=False)]
             for pick in picks:
                 if rng.random() < AFRESH:
                     pool[pick] = self.state(known)
+                elif rng.random() < MOVES:
+                    pool[pick].window = self.place()
             states = [pool[pick] for pick in picks]
         else:
             states = [self.state(known) for _ in range(count)]
             if kind == "half":
                 for state in states:
                     state.residual = (state.dream - state.base) * float(rng.uniform(0, 0.9))
-        places = [(state, self.window()) for state in states]
+        places = [(state, *state.window) for state in states]
         base, residual, dream = (
-            torch.stack([getattr(state, name)[cut] for state, cut in places]) for name in ("base", "residual", "dream")
+            torch.stack([getattr(state, name)[self.cut(top, left)] for state, top, left in places])
+            for name in ("base", "residual", "dream")
         )
         if kind == "own" and rng.random() < 0.3:  # as another octave leaves it
             small = int(self.side / rng.choice((1.4, 1.96)))
@@ -96,28 +108,32 @@ class States:
         wishes = [state.lesson.wish for state in states]
         weights = torch.tensor([wish.weights for wish in wishes], dtype=torch.float32)
         emphasis = torch.tensor([wish.emphasis for wish in wishes], dtype=torch.float32)
-        return Batch(base, residual, dream, weights, emphasis, lead, kind, places)
+        deepest = max(wish.lead for wish in wishes)
+        return Batch(base, residual, dream, weights, emphasis, deepest, kind, places)
 
     def state(self, known: Sequence[Lesson]) -> State:
         """A new one, undreamed."""
         lesson, side = known[int(self.rng.integers(len(known)))], self.side + ROOM
         top, left = (int(self.rng.integers(n - side + 1)) for n in lesson.base.shape[1:])
-        turn = int(self.rng.choice((1, -1)))
+        mirrored = bool(self.rng.random() < 0.5)
         cut = (slice(None), slice(top, top + side), slice(left, left + side))
         base, dream = (
-            torch.from_numpy(a[cut][:, :, ::turn].astype(np.float32) / LEVELS - 1) for a in (lesson.base, lesson.dream)
+            torch.from_numpy(a[:, :, :: -1 if mirrored else 1][cut].astype(np.float32) / LEVELS - 1)
+            for a in (lesson.base, lesson.dream)
         )
-        return State(lesson, base, dream, torch.zeros_like(base))
+        return State(lesson, mirrored, top, left, base, dream, torch.zeros_like(base), self.place())
 
-    def window(self) -> Any:
-        top, left = (int(self.rng.integers(ROOM + 1)) for _ in range(2))
+    def place(self) -> tuple[int, int]:
+        top, left = self.rng.integers(ROOM + 1, size=2)
+        return int(top), int(left)
+
+    def cut(self, top: int, left: int) -> Any:
         return (..., slice(top, top + self.side), slice(left, left + self.side))
 
-    @staticmethod
-    def keep(batch: Batch, residual: Tensor) -> None:
+    def keep(self, batch: Batch, residual: Tensor) -> None:
         """Lay what the leap has made of the windows back into their states, a little faded."""
-        for row, (state, cut) in zip(residual, batch.places, strict=True):
-            state.residual[cut] = row * DECAY
+        for row, (state, top, left) in zip(residual, batch.places, strict=True):
+            state.residual[self.cut(top, left)] = row * DECAY
 
 
 def limited(base: Tensor, residual: Tensor, most: float = RMS) -> Tensor:

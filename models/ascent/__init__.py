@@ -19,11 +19,14 @@ class Ascent(Protocol):
     ``status``: what runs, and why nothing better: "eager, float32 on cpu: no CUDA device".
     ``reach``: how many plain ascent steps one call stands for; 1 for a true gradient.
     ``span``: how many octaves one call covers by itself; 1 for a true gradient.
+    ``holds``: for how many steps in a row the picture is best rolled alike; 1 for a true gradient, whose own grid
+    leaves marks.
     """
 
     layers: tuple[str, ...]
     reach: float
     span: int
+    holds: int
     device: torch.device
 
     @property
@@ -59,6 +62,8 @@ class Ascent(Protocol):
 
 class Stepping:
     """The step made of a gradient: all of it for engines that know no quicker way."""
+
+    holds = 1
 
     def step(
         self: Ascent,

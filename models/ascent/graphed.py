@@ -48,6 +48,7 @@ class Graphed:
     def __init__(self, inner: Recordable, capture: Capture | None = None, most: int = MOST) -> None:
         """``inner``: what is recorded.  ``most``: graphs kept; the one longest unused gives way to a new one."""
         self.layers, self.reach, self.span, self.device = inner.layers, inner.reach, inner.span, inner.device
+        self.holds = inner.holds
         self._inner, self._most = inner, most
         self._capture = capture or CudaGraphs(inner.device)
         self._kept: OrderedDict[_Kind, _Recording] = OrderedDict()

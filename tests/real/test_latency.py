@@ -17,11 +17,12 @@ from needs import needs_tool
 from xvfb import a_display
 
 RATE = 30.0
-DARK, BRIGHT = 60, 190
+DARK, BRIGHT = 100, 125  # too little to be a flash, which is none of this test's business
+TURNS = 8  # frames between two
 
 
 class Flashing:
-    """A live source of 30 frames a second that turns bright and dark every half second, and remembers when."""
+    """A live source of 30 frames a second that turns bright and dark every quarter of a second, and remembers when."""
 
     name, live = "flashing", True
 
@@ -39,7 +40,7 @@ class Flashing:
     def read(self):
         time.sleep(1 / 30)
         self._index += 1
-        if self._index % 15 == 0:
+        if self._index % TURNS == 0:
             self._bright = not self._bright
             self.turned.append(time.monotonic())
         grey = BRIGHT if self._bright else DARK
@@ -60,7 +61,7 @@ def test_a_flash_is_on_the_screen_within_two_refreshes():
             show_it(*args)
             now = time.monotonic()
             refreshes.append(now)
-            bright = screen.picture()[180, 320, 0] > (DARK + BRIGHT) / 2
+            bright = screen.picture()[::8, ::8].mean() > (DARK + BRIGHT) / 2
             if not seen or seen[-1][1] != bright:
                 seen.append((now, bright))
 

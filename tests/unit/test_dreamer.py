@@ -59,6 +59,25 @@ def test_an_ascent_that_spans_octaves_gets_fewer():
     assert ascent.seen == [(200, 300), (143, 214), (200, 300)]
 
 
+def test_a_roll_holds_as_long_as_the_ascent_asks():
+    """A true gradient sees the picture rolled otherwise at each step, one that holds three sees it alike for three."""
+
+    class Rolled(Uphill):
+        def step(self, image, weights, size, shift, channels=None, mask=None):
+            self.seen.append(shift)
+            return image
+
+    for holds in (1, 3):
+        ascent = Rolled()
+        ascent.holds = holds
+        dreamer = Dreamer(ascent)
+        for _ in range(4):
+            dreamer.dream(picture(), torch.zeros(1, 3, 120, 160), Recipe((1.0,), steps=3))
+        rolls = ascent.seen
+        assert len(set(rolls)) == len(rolls) / holds
+        assert rolls == [roll for roll in rolls[::holds] for _ in range(holds)]
+
+
 def test_a_step_is_as_long_as_it_says():
     """The mean change of a frame is steps times step, whatever the gradient's own size."""
     residual = Dreamer(Uphill()).dream(picture() * 0, torch.zeros(1, 3, 120, 160), Recipe((1.0,), step=0.03, steps=2))

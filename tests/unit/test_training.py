@@ -19,6 +19,7 @@ from training import gather, train
 from training.dreams import FIRST_DIRECTED, Lesson, Wish, lessons, save, wish
 from training.judge import SHALLOW, Judge, apart
 from training.pictures import Stock
+from training.plans import ENOUGH, TAP, Plans, onto_cells
 from training.states import ROOM, States, limited
 
 
@@ -126,14 +127,29 @@ def as_lessons(some):
 def test_own_states_are_carried_on():
     """What the leap has made of a state is there, a little faded, when it comes again; fresh ones hold nothing."""
     states = States(as_lessons(some_lessons(12, 96)), np.random.default_rng(2), 96 - ROOM)
-    fresh = states.draw(4, {"fresh": 1.0}, only=1)
+    fresh = states.draw(4, {"fresh": 1.0}, 1)
     assert fresh.base.shape == (4, 3, 80, 80) and not fresh.residual.any() and fresh.weights[:, 1].eq(1).all()
     for _ in range(12):
-        batch = states.draw(4, {"own": 1.0}, only=1)
+        batch = states.draw(4, {"own": 1.0}, 1)
         states.keep(batch, torch.full_like(batch.base, 0.1))
-    assert states.draw(4, {"own": 1.0}, only=1).residual.abs().mean() > 0.05
-    half = states.draw(4, {"half": 1.0}, only=0)
+    assert states.draw(4, {"own": 1.0}, 1).residual.abs().mean() > 0.05
+    half = states.draw(4, {"half": 1.0}, 0)
     assert half.residual.abs().mean() > 0
+
+
+def test_a_window_says_where_it_lies():
+    """The place that a window gives is where its pixels are in the lesson, mirrored or not."""
+    states = States(as_lessons(some_lessons(12, 128)), np.random.default_rng(2), 96)
+    seen = set()
+    for _ in range(6):
+        batch = states.draw(4, {"fresh": 1.0}, None)
+        for window, (state, top, left) in zip(batch.dream, batch.places, strict=True):
+            dream = torch.from_numpy(state.lesson.dream).float() / 127.5 - 1
+            dream = dream.flip(2) if state.mirrored else dream
+            y, x = top + state.top, left + state.left
+            torch.testing.assert_close(window, dream[:, y : y + 96, x : x + 96])
+            seen.add(state.mirrored)
+    assert seen == {False, True}
 
 
 @given(st.floats(0.01, 3))
@@ -143,13 +159,18 @@ def test_a_residual_is_held_to_its_strength(strength):
     assert (limited(base, residual) - base).pow(2).mean().sqrt() <= 0.12 + 1e-6
 
 
+def correlation(a, b):
+    return float(F.cosine_similarity((a - a.mean()).flatten(), (b - b.mean()).flatten(), dim=0))
+
+
 @dataclass
 class Eyes:
     """A teacher of one random convolution a layer."""
 
     def __post_init__(self):
         chance = torch.Generator().manual_seed(5)
-        self.kernels = {name: torch.randn(12, 3, 7, 7, generator=chance) for name in (SHALLOW, *TAPS)}
+        wide = {TAP: 160}  # more than a plan has numbers
+        self.kernels = {n: torch.randn(wide.get(n, 12), 3, 7, 7, generator=chance) for n in (SHALLOW, *TAPS)}
 
     def requires_grad_(self, _on):
         return self
@@ -161,19 +182,49 @@ class Eyes:
         return [F.conv2d(picture, self.kernels[name], stride=4).relu() for name in layers]
 
 
+@dataclass
+class Inception(Eyes):
+    """A teacher whose cells lie as Mixed_6b's do: 16 pixels apart, the first around pixel 21."""
+
+    def activations(self, picture, layers):
+        blurred = F.avg_pool2d(picture, 13, 1)
+        return [F.conv2d(blurred, self.kernels[name], stride=16, dilation=5).relu() for name in layers]
+
+
+def test_a_plan_lies_where_its_dream_does():
+    """The plan of a window is what the whole dream's plan says there; of nothing there is a plan too."""
+    dreamed = as_lessons(some_lessons(ENOUGH, 176))
+    plans = Plans.of_dreams(Inception(), dreamed, 8)
+    whole = plans.of_dream(dreamed[0], mirrored=False)
+    assert 0.5 < whole.pow(2).mean() < 2
+    assert torch.equal(whole, plans.of_dream(dreamed[0], mirrored=False))
+    inner = (..., slice(2, -2), slice(2, -2))
+    for top, left in ((0, 0), (16, 32), (7, 21)):
+        there = onto_cells(whole, top, left, 128)
+        pixels = torch.from_numpy(dreamed[0].dream)[None, :, top : top + 128, left : left + 128].float() / 127.5 - 1
+        alone = onto_cells(plans.of(pixels), 0, 0, 128)
+        assert there.shape == (1, 8, 8, 8)
+        assert correlation(there[inner], alone[inner]) > (0.99 if top % 16 == left % 16 == 0 else 0.6)
+    assert correlation(onto_cells(whole, 0, 0, 128), onto_cells(whole, 16, 32, 128)) < 0.6
+    assert plans.of_more(torch.zeros(1, 3, 128, 128)).isfinite().all()
+
+
 def test_the_judge_knows_its_own_dream():
     """The true dream is recognised and falls short of nothing; another's dream, or one texture over all, is not."""
     _, dreams, _ = (list(column) for column in zip(*some_lessons(6, 96), strict=True))
     dream, rng = torch.cat(dreams), np.random.default_rng(0)
     weights = torch.eye(len(TAPS))[[2] * 6]
     judge = Judge(Eyes())
-    own = judge.judge(dream, dream, weights, 2, rng, 0)
-    other = judge.judge(dream.roll(1, 0), dream, weights, 2, rng, 0)
-    one = judge.judge(dream[:1].expand_as(dream), dream, weights, 2, rng, 0)
+    own = judge.judge(dream, dream, weights, 2, rng)
+    other_dream = dream.roll(1, 0)
+    other = judge.judge(other_dream, dream, weights, 2, rng)
+    one = judge.judge(dream[:1].expand_as(dream), dream, weights, 2, rng)
     assert own.found == pytest.approx(1) and own.fallen_short == 0 and own.unlike < 1e-9
     assert own.recognised < 0.5 * min(other.recognised, one.recognised)
+    aimed = judge.judge(other_dream, dream, weights, 2, rng, aim=other_dream)
+    assert aimed.found == pytest.approx(1) and aimed.unlike > 0
     assert other.found < 0.3 and one.found < 0.4
-    weak = judge.judge(0.3 * dream, dream, weights, 2, rng, 0)
+    weak = judge.judge(0.3 * dream, dream, weights, 2, rng)
     assert weak.fallen_short > 0.5 and weak.gain < -0.5
 
 
@@ -194,13 +245,13 @@ def test_a_training_goes_on_where_it_was_stopped(tmp_path, monkeypatch):
     monkeypatch.setattr(train, "HELD_OUT", 3)
     for index, (base, dream, wanted) in enumerate(some_lessons()):
         save(tmp_path / f"{index:05d}.npz", base, dream, wanted)
-    monkeypatch.setattr("training.states.DRAWN", (0.4, 0.3, 0.3, 0, 0, 0))
+    monkeypatch.setattr(train, "DRAWN", (0.4, 0.3, 0.3, 0, 0, 0))
     monkeypatch.setattr(train, "FOCUS", 1)
     out = tmp_path / "leap.safetensors"
     args = argparse.Namespace(teacher=None, lessons=tmp_path, minutes=1.0, out=out, resume=False, seed=1, batch=2)
     args.side, args.every = 96, 1e9
     trainer = train.Trainer(args)
-    for trainer.spent in (0.0, 0.1, 0.5, 0.9):
+    for trainer.spent in (0.0, 0.2, 0.5, 0.9):
         assert all(np.isfinite(v) for v in trainer.iterate().values() if not isinstance(v, str))
     out.with_suffix(".jsonl").write_text(json.dumps({"count": 1, "lead": 0, "gain": 0.0}) + "\n")
     trainer.keep()
