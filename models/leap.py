@@ -19,21 +19,17 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from models.ascent import Stepping
-from models.leap_first import FirstNet
 from models.leap_net import LeapNet
 
 SHIPPED = Path(__file__).with_name("leap.safetensors")
-FORMAT, FIRST = "dreamwall-leap-2", "dreamwall-leap-1"
+FORMAT = "dreamwall-leap-2"
 
 
-def save(net: LeapNet | FirstNet, path: Path, card: dict[str, Any]) -> None:
+def save(net: LeapNet, path: Path, card: dict[str, Any]) -> None:
     """Write the network, folded and in half precision, with its shape and model card as the file's metadata."""
     state = {name: value.half().contiguous() for name, value in net.fold().state_dict().items()}
-    shape = {"taps": net.taps, "directions": net.directions, "widths": net.widths, "blocks": net.blocks}
-    if isinstance(net, LeapNet):
-        shape["plan"] = net.plan
-    kind = FIRST if isinstance(net, FirstNet) else FORMAT
-    save_file(state, path, {"format": kind, "shape": json.dumps(shape), "card": json.dumps(card, ensure_ascii=False)})
+    shape = {name: getattr(net, name) for name in ("taps", "directions", "widths", "blocks", "plan")}
+    save_file(state, path, {"format": FORMAT, "shape": json.dumps(shape), "card": json.dumps(card, ensure_ascii=False)})
 
 
 class Leap(Stepping):
@@ -49,7 +45,7 @@ class Leap(Stepping):
 
     def __init__(
         self,
-        net: LeapNet | FirstNet,
+        net: LeapNet,
         card: dict[str, Any],
         device: str | torch.device = "cpu",
         dtype: torch.dtype = torch.float32,
@@ -73,15 +69,11 @@ class Leap(Stepping):
                 state = {name: file.get_tensor(name).float() for name in file.keys()}  # noqa: SIM118 (it is no dict)
         except (OSError, SafetensorError) as error:
             raise ValueError(f"{path} cannot be read as a leap: {str(error).splitlines()[0]}") from None
-        if about.get("format") not in {FORMAT, FIRST}:
+        if about.get("format") != FORMAT:
             raise ValueError(f"{path} is not a leap: its metadata do not say {FORMAT}")
         try:
             shape, card = json.loads(about["shape"]), json.loads(about["card"])
-            net: LeapNet | FirstNet
-            if about["format"] == FIRST:
-                net = FirstNet(shape["taps"], tuple(shape["widths"]), shape["blocks"]).fold()
-            else:
-                net = LeapNet(**{**shape, "widths": tuple(shape["widths"])}).fold()
+            net = LeapNet(**{**shape, "widths": tuple(shape["widths"])}).fold()
             net.load_state_dict(state)
         except (KeyError, TypeError, ValueError, RuntimeError) as error:
             raise ValueError(f"{path} is a damaged leap: {str(error).splitlines()[0]}") from None
@@ -122,6 +114,5 @@ class Leap(Stepping):
             wished = torch.stack(list(channels)).to(self.device, torch.float32)
         mix, emphasis = shares @ self._places, (shares @ wished).clamp(0, 1)
         picture = image.to(self.device, self.dtype).contiguous(memory_format=torch.channels_last)
-        wishes = (mix,) if isinstance(self.net, FirstNet) else (mix, emphasis)
-        direction: Tensor = self.net(picture, *(wish[None].to(self.dtype) for wish in wishes))
+        direction: Tensor = self.net(picture, *(wish[None].to(self.dtype) for wish in (mix, emphasis)))
         return direction.float()

@@ -150,11 +150,8 @@ def _leap(layers: str | None, choice: str) -> Engine:
         raise SettingsError(
             f"the network that ships with Dreamwall cannot be read: {error}; install Dreamwall again"
         ) from error
-    ladder, directions = ladder_of(layers or ",".join(ascent.layers), ascent.layers), None
-    if ascent.directions:
-        directions = Directions.of_leap(ascent.layers, ascent.directions).to(ascent.device)
-    else:
-        choice += f"; it was not taught {', '.join(NAMES)}, and those knobs do nothing"
+    ladder = ladder_of(layers or ",".join(ascent.layers), ascent.layers)
+    directions = Directions.of_leap(ascent.layers, ascent.directions).to(ascent.device)
     if device.type != "cuda":
         return Engine(ascent, ladder, "leap", choice, None, 1, directions)
     from models.ascent.graphed import Graphed

@@ -20,7 +20,7 @@ from xvfb import a_display
 
 MINUTES = float(os.environ.get("DREAMWALL_SOAK", "0"))
 LONGEST = 0.1  # seconds a refresh may take, whatever dies
-ROUND = 24.0  # seconds for one round of faults
+ROUND = 15.0  # seconds for one round of faults, at least
 
 
 class Faults(threading.Thread):

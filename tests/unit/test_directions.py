@@ -27,8 +27,6 @@ from models.ascent.graphed import Graphed
 from models.directions import GROWTH, NAMES, SIDE, Directions, exemplars
 from models.googlenet import googlenet
 from models.inception import inception_v3
-from models.leap import Leap
-from models.leap_net import LeapNet
 from models.weights import load_network
 from pictures import texture
 from recording import recorded
@@ -266,22 +264,13 @@ def test_channels_by_number_stand_above_the_directions():
 # -- in the engine -----------------------------------------------------------------------------------------------------
 
 
-def test_a_leap_that_was_taught_them_turns_with_the_same_knobs(monkeypatch):
+def test_the_leap_that_ships_turns_with_the_same_knobs():
     """Its channels are the directions themselves."""
-    taught = Leap(LeapNet(), {})
-    monkeypatch.setattr(Leap, "load", lambda **_: taught)
     engine = open_engine("leap", None)
     assert engine.directions is not None and engine.directions.names == NAMES
     channels = engine.directions.channels({"eyes": 1.0})
     weights = [1.0] + [0.0] * (len(engine.ascent.layers) - 1)
     assert engine.ascent.gradient(noise(64, 64), weights, channels).isfinite().all()
-
-
-def test_the_leap_that_ships_says_that_it_has_none():
-    """The knobs do nothing with it, and the line about what was chosen tells the operator."""
-    engine = open_engine("leap", None)
-    assert engine.directions is None
-    assert "not taught eyes, fur" in engine.choice and "\n" not in engine.choice
 
 
 def test_of_a_network_the_engine_brings_the_directions_of_its_taps(monkeypatch):
