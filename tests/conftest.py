@@ -17,7 +17,7 @@ def pytest_configure() -> None:
     Laws are tried on fewer examples than is usual, since other ones are drawn in every run; on more in a soak.
     """
     torch.set_num_threads(1)
-    settings.register_profile("short", max_examples=40)
+    settings.register_profile("short", max_examples=25)
     settings.register_profile("soak", max_examples=1000)
     settings.load_profile("soak" if os.environ.get("DREAMWALL_SOAK") else "short")
 

@@ -75,7 +75,7 @@ def test_a_flash_is_on_the_screen_within_two_refreshes():
             vitals=vitals,
             working_size=(160, 120),
             rate=RATE,
-            over=lambda: len(source.turned) > 40,
+            over=lambda: len(source.turned) > 36,
         )
         show.run()
     waits = []

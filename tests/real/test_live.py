@@ -116,11 +116,11 @@ def test_the_window_shows_the_dream(house, tmp_path):
     photo = tmp_path / "photo.png"
     cv2.imwrite(str(photo), texture(size=(640, 360)))
     report = tmp_path / "report.json"
-    argv = ("--source", str(photo), "--network", "leap", "--no-mirror", "--seconds", "13", "--report", str(report))
+    argv = ("--source", str(photo), "--network", "leap", "--no-mirror", "--seconds", "11", "--report", str(report))
     with a_display() as server:
         show = start(*argv, env={**BARE, "DISPLAY": server.name}, cwd=house)
         try:
-            time.sleep(9)
+            time.sleep(8)
             shot = server.screenshot()
         finally:
             said = show.communicate(timeout=PATIENCE)[1]
