@@ -82,8 +82,8 @@ class LeapNet(nn.Module):
 
     An hourglass from 1/2 to 1/16 of the size, where a creature is a few cells wide and most of the thinking is done;
     pixels are folded into channels on the way in and unfolded on the way out (pixel shuffle: Shi et al., 2016), skips
-    join equal sizes.  At its waist it says in a few numbers what shall be seen in each cell, the ``plan``, and paints
-    from that alone, so that painting can be taught on plans that are known to be good
+    join equal sizes.  At its waist it says in a few numbers what shall be seen in each cell, the ``plan``, and nothing
+    else goes on from there, so that painting can be taught on plans that are known to be good
     (`docs/decisions/0012-a-leap-is-recognised.md`).
     """
 
