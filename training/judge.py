@@ -6,6 +6,7 @@ place of *this* dream has and others have not (`recognised`); how strong (`falle
 come after.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -20,6 +21,7 @@ from models.network import Network
 SHALLOW = "Conv2d_2b_3x3"  # judges the make of the finest strokes
 PLACES = 64  # of each picture, told apart from one another
 SHARPNESS = 0.1  # temperature of that
+BEYOND = 2.0  # times the true dream's objective that is aimed at: lessons are made in few steps
 MARGIN = 1  # places along the border, where the teacher's own padding shows
 
 
@@ -81,10 +83,12 @@ class Judge:
             if share.any():
                 loss, right = self.recognised(seen[tap], goal[tap], tap, share, rng)
                 log = (seen[tap].pow(2).mean((1, 2, 3)) / target[tap].pow(2).mean((1, 2, 3)).clamp_min(1e-6)).log()
-                recognised, short = recognised + loss, short + (share * F.relu(-log)).mean()
+                recognised, short = recognised + loss, short + (share * F.relu(math.log(BEYOND) - log)).mean()
                 found, gain = found + right, gain + float((share * log.detach()).mean())
-        for layer, a in seen.items():
-            unlike = unlike + self.unlike(a, target[layer], layer) / len(seen)
+        # Not of what is dreamed of itself, which would hold it to the strength of the true dream.
+        others = [layer for layer in seen if layer == SHALLOW or not weights[:, TAPS.index(layer)].any()]
+        for layer in others:
+            unlike = unlike + self.unlike(seen[layer], target[layer], layer) / len(others)
         return Verdict(recognised, short, unlike, found, gain)
 
     def recognised(

@@ -23,6 +23,7 @@ AFRESH = 0.1  # how often one of them gives way to a new one
 ROOM = 16  # pixels by which a window moves about over its state, so that no grid of the network's builds up,
 MOVES = 1 / 12  # and how often: as in the show (`models.leap.Leap`), since strokes laid elsewhere each time blur
 LEVELS = 127.5
+WIDE = 224, 2  # pixels of a window, and windows a batch, for the deepest tap: it sees little in a small one
 
 
 @dataclass(slots=True)
@@ -62,7 +63,7 @@ class Batch:
 
 
 class States:
-    """Draws batches.  ``side``: pixels of a window."""
+    """Draws batches.  ``side``: pixels of a window, but for the deepest tap (`WIDE`)."""
 
     def __init__(self, lessons: Sequence[Lesson], rng: np.random.Generator, side: int) -> None:
         self.rng, self.side = rng, side
@@ -76,33 +77,35 @@ class States:
         ``kinds``: how often each kind of state comes; all of a batch are of one.  ``lead``: the index of the tap that
         leads in all of them; None: any, but no states of its own.
         """
-        rng = self.rng
+        rng, side = self.rng, self.side
+        if lead == len(TAPS) - 1:
+            side, count = WIDE
         known = self.lessons if lead is None else self.led[lead]
         kind = str(rng.choice(list(kinds), p=list(kinds.values())))
         if kind == "own":
             assert lead is not None
             pool = self.own[lead]
             while len(pool) < OWN:
-                pool.append(self.state(known))
+                pool.append(self.state(known, side))
             picks = [int(pick) for pick in rng.choice(OWN, count, replace=False)]
             for pick in picks:
                 if rng.random() < AFRESH:
-                    pool[pick] = self.state(known)
+                    pool[pick] = self.state(known, side)
                 elif rng.random() < MOVES:
                     pool[pick].window = self.place()
             states = [pool[pick] for pick in picks]
         else:
-            states = [self.state(known) for _ in range(count)]
+            states = [self.state(known, side) for _ in range(count)]
             if kind == "half":
                 for state in states:
                     state.residual = (state.dream - state.base) * float(rng.uniform(0, 0.9))
         places = [(state, *state.window) for state in states]
         base, residual, dream = (
-            torch.stack([getattr(state, name)[self.cut(top, left)] for state, top, left in places])
+            torch.stack([getattr(state, name)[cut(top, left, side)] for state, top, left in places])
             for name in ("base", "residual", "dream")
         )
         if kind == "own" and rng.random() < 0.3:  # as another octave leaves it
-            small = int(self.side / rng.choice((1.4, 1.96)))
+            small = int(side / rng.choice((1.4, 1.96)))
             residual = F.interpolate(residual, (small, small), mode="bilinear", antialias=True)
             residual = F.interpolate(residual, base.shape[2:], mode="bilinear")
         wishes = [state.lesson.wish for state in states]
@@ -111,9 +114,9 @@ class States:
         deepest = max(wish.lead for wish in wishes)
         return Batch(base, residual, dream, weights, emphasis, deepest, kind, places)
 
-    def state(self, known: Sequence[Lesson]) -> State:
-        """A new one, undreamed."""
-        lesson, side = known[int(self.rng.integers(len(known)))], self.side + ROOM
+    def state(self, known: Sequence[Lesson], side: int) -> State:
+        """A new one, undreamed, with room for a window of ``side`` pixels to move about."""
+        lesson, side = known[int(self.rng.integers(len(known)))], side + ROOM
         top, left = (int(self.rng.integers(n - side + 1)) for n in lesson.base.shape[1:])
         mirrored = bool(self.rng.random() < 0.5)
         cut = (slice(None), slice(top, top + side), slice(left, left + side))
@@ -127,13 +130,14 @@ class States:
         top, left = self.rng.integers(ROOM + 1, size=2)
         return int(top), int(left)
 
-    def cut(self, top: int, left: int) -> Any:
-        return (..., slice(top, top + self.side), slice(left, left + self.side))
-
     def keep(self, batch: Batch, residual: Tensor) -> None:
         """Lay what the leap has made of the windows back into their states, a little faded."""
         for row, (state, top, left) in zip(residual, batch.places, strict=True):
-            state.residual[self.cut(top, left)] = row * DECAY
+            state.residual[cut(top, left, row.shape[1])] = row * DECAY
+
+
+def cut(top: int, left: int, side: int) -> Any:
+    return (..., slice(top, top + side), slice(left, left + side))
 
 
 def limited(base: Tensor, residual: Tensor, most: float = RMS) -> Tensor:

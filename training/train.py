@@ -33,7 +33,7 @@ RATE = 2e-3
 REGRESSION_UNTIL = 0.07  # share of the training that is regression
 FOCUSED_UNTIL = 0.35  # and in which it then learns one tap alone: taught all at once it never begins to paint
 FOCUS = TAPS.index("Mixed_6b")
-DRAWN = (0.06, 0.12, 0.16, 0.28, 0.18, 0.20)  # how often each tap leads from then on
+DRAWN = (0.03, 0.05, 0.12, 0.48, 0.12, 0.20)  # how often each tap leads from then on
 TOLD = 0.5  # how often the leap paints a plan that is known to be good, and not its own
 HELD_OUT = 8  # lessons, the first, for the preview
 MEAN_OVER = 500  # iterations that what ships is a mean of
@@ -138,7 +138,7 @@ class Trainer:
         verdict = self.judge.judge(result, batch.dream, batch.weights, batch.lead, self.rng, aim)
         if batch.kind == "own":
             self.states.keep(batch, (result - batch.base).detach())
-        loss = 0.5 * verdict.recognised + 0.5 * verdict.fallen_short + 0.3 * verdict.unlike + READING * error
+        loss = 0.5 * verdict.recognised + 1.5 * verdict.fallen_short + 0.3 * verdict.unlike + READING * error
         found |= {"found": verdict.found, "gain": verdict.gain, "unlike": float(verdict.unlike.detach())}
         return loss, found
 

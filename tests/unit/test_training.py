@@ -210,7 +210,7 @@ def test_a_plan_lies_where_its_dream_does():
 
 
 def test_the_judge_knows_its_own_dream():
-    """The true dream is recognised and falls short of nothing; another's dream, or one texture over all, is not."""
+    """The true dream is recognised and gains nothing on itself; another's dream, or one texture over all, is not."""
     _, dreams, _ = (list(column) for column in zip(*some_lessons(6, 96), strict=True))
     dream, rng = torch.cat(dreams), np.random.default_rng(0)
     weights = torch.eye(len(TAPS))[[2] * 6]
@@ -219,13 +219,15 @@ def test_the_judge_knows_its_own_dream():
     other_dream = dream.roll(1, 0)
     other = judge.judge(other_dream, dream, weights, 2, rng)
     one = judge.judge(dream[:1].expand_as(dream), dream, weights, 2, rng)
-    assert own.found == pytest.approx(1) and own.fallen_short == 0 and own.unlike < 1e-9
+    assert own.found == pytest.approx(1) and own.gain == 0 and own.unlike < 1e-9
     assert own.recognised < 0.5 * min(other.recognised, one.recognised)
     aimed = judge.judge(other_dream, dream, weights, 2, rng, aim=other_dream)
     assert aimed.found == pytest.approx(1) and aimed.unlike > 0
     assert other.found < 0.3 and one.found < 0.4
     weak = judge.judge(0.3 * dream, dream, weights, 2, rng)
-    assert weak.fallen_short > 0.5 and weak.gain < -0.5
+    assert weak.fallen_short > own.fallen_short + 0.5 and weak.gain < -0.5
+    strong = judge.judge(3 * dream, dream, weights, 2, rng)
+    assert strong.fallen_short == 0 < own.fallen_short, "twice the lesson's objective is aimed at, and no more"
 
 
 def test_apart_is_least_at_the_residual_itself():
