@@ -102,6 +102,18 @@ def _bench(options: Namespace, settings: Settings) -> int:  # noqa: ARG001
     return bench(options, _say)
 
 
+def _check_film(options: Namespace, settings: Settings) -> int:  # noqa: ARG001
+    from installation.check_film import check_film
+
+    return check_film(options, _say)
+
+
+def _calibrate(options: Namespace, settings: Settings) -> int:
+    from installation.calibrate.commands import calibrate
+
+    return calibrate(options, settings, _say)
+
+
 def _devices(options: Namespace, settings: Settings) -> int:  # noqa: ARG001
     from installation.devices import lines
 
@@ -132,6 +144,8 @@ DO = {
     "fetch": _fetch,
     "prepare": _prepare,
     "bench": _bench,
+    "check-film": _check_film,
+    "calibrate": _calibrate,
     "devices": _devices,
     "midi": _midi,
     "doctor": _doctor,

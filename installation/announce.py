@@ -47,6 +47,7 @@ class Announce:
             "steps": settings.steps,
             "engine": None,
             "screen": screen.status,
+            "guard": screen.guard,
         }
         self.once("screen", screen.status)
 
@@ -66,6 +67,7 @@ class Announce:
         self._vitals.facts |= {
             "source": self._front.on_air,
             "screen": self._screen.status,
+            "guard": self._screen.guard,
             "worker_pid": self._worker.pid,
             "worker_restarts": self._worker.restarts,
             "drops": {"camera": self._front.drops, **self._worker.dropped},
@@ -109,6 +111,7 @@ class Announce:
             f"layers\t{now['layers'] or ''}",
             f"engine\t{now['engine'] or 'starting'}",
             f"screen\t{now['screen']}",
+            f"flashing\t{now['guard']}",
             program_line(self._desk),
             *(line for more in self._more for line in more()),
             "last event\t" + (f"{last['what']} (at {last['time']:.0f} s)" if last else "none"),

@@ -77,9 +77,9 @@ class Look:
         0.0, 0.0, 1.0, cc=107, glide=0.6, help="More scrolls and letters of no alphabet; 1 is nothing else."
     )
     brightness: float = knob(1.0, 0.0, 1.0, cc=7, glide=0.3, help="The whole picture; 0 is dark.")
-    blackout: bool = switch(help="Dark within one refresh.")
+    blackout: bool = switch(help="Dark: at once on a stage, in two seconds where the flash guard is strict.")
     freeze: bool = switch(help="Hold the picture as it stands.")
-    bypass: bool = switch(help="Back to the camera, within one refresh.")
+    bypass: bool = switch(help="Back to the camera alone.")
     mixture: tuple[tuple[str, float], ...] = ()
     """Layers of the network's own and their weights, as a program has them; what is left to one, `layer` mixes."""
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
+from calibration.thresholds import USUAL, Thresholds
 from installation.board import Board
 from installation.clock import Clock
 from installation.control.director import Director
@@ -30,10 +31,17 @@ def open_desk(settings: Settings, event: Callable[[str], None]) -> Desk:
 
 
 def open_director(
-    settings: Settings, clock: Clock, event: Callable[[str], None], camera_there: Callable[[], bool] = lambda: True
+    settings: Settings,
+    clock: Clock,
+    event: Callable[[str], None],
+    camera_there: Callable[[], bool] = lambda: True,
+    thresholds: Thresholds = USUAL,
 ) -> tuple[Director, list[Witness]]:
-    """Who lets programs take turns, and what it watches the room and the picture with: in kiosk mode only."""
-    presence = Presence(camera_there) if settings.kiosk else None
+    """Who lets programs take turns, and what it watches the room and the picture with: in kiosk mode only.
+
+    ``thresholds``: learned of this room, where they were.
+    """
+    presence = Presence(camera_there, thresholds) if settings.kiosk else None
     standing = Standing() if settings.kiosk else None
     director = Director(
         clock,

@@ -8,11 +8,16 @@ from typing import Any, Literal, get_args, get_origin
 from annotated_types import Ge, Le
 from pydantic.fields import FieldInfo
 
+from installation.calibrate.arguments import declare as _calibrate
+from installation.check_film import declare as _check_film
 from installation.errors import SettingsError
 from installation.knobs import KNOBS
 from installation.settings import TABLES, Settings
 
-COMMANDS = ("run", "rehearse", "still", "looks", "fetch", "prepare", "bench", "devices", "midi", "doctor")
+COMMANDS = (
+    "run", "rehearse", "still", "looks", "fetch", "prepare", "bench", "check-film", "calibrate", "devices", "midi",
+    "doctor",
+)  # fmt: skip
 PATHS = ("plain", "full", "eager", "graphed", "tensorrt", "onnx", "leap")  # of the benchmark
 PRECISIONS = ("float32", "bfloat16", "float16")
 TURNS = ("kiosk", "hold", "fade", "shuffle", "alone", "still")  # settings of who turns the programs
@@ -83,6 +88,11 @@ def parser() -> argparse.ArgumentParser:
     fetch.add_argument("name", nargs="?", help="which one; without a name they are listed")
     _prepare(_command(commands, "prepare", "build engines before the show, for this machine's card or another's"))
     _bench(_command(commands, "bench", "measure how quickly each engine dreams, and what share of the machine that is"))
+    _check_film(_command(commands, "check-film", "measure a film against the published limits for flashing pictures"))
+    _calibrate(
+        _command(commands, "calibrate", "measure projector, wall, camera and room; each of its own has a --help"),
+        _settings,
+    )
     _command(commands, "devices", "list cameras with their modes, and displays")
     midi = _command(commands, "midi", "show what MIDI controllers send, and what it does")
     midi.add_argument("--list", action="store_true", help="only list the controllers, and which profile answers each")

@@ -62,6 +62,11 @@ class Screen(Part, Protocol):
         """What it is and, when second-best, why: "plain SDL (no OpenGL 3.3), 1280x720"."""
         ...
 
+    @property
+    def guard(self) -> str:
+        """What the flash guard at its end does, in one line; empty where nobody looks."""
+        ...
+
     def show(self, frame: Frame, veil: Veil, look: Look, hud: list[str]) -> None:
         """Show one refresh.  ``hud``: lines to lay over it; empty for none.  Waits for the display where it can."""
         ...

@@ -138,6 +138,7 @@ class _Both:
 
     name = "film"
     closed = False
+    guard = ""
 
     def __init__(self, ledger: Ledger, film: Film) -> None:
         self._ledger, self._film = ledger, film

@@ -11,12 +11,15 @@ from typing import Any
 
 import cv2
 
+from calibration.thresholds import USUAL, Thresholds
 from installation.announce import Announce, Lines
+from installation.calibrate.room import thresholds_kept
 from installation.clock import WallClock
 from installation.compose import Placing
 from installation.control.director import Director
 from installation.control.keys import Keys
 from installation.control.midi import Midi
+from installation.control.pinning import Pinning
 from installation.desk import Desk
 from installation.errors import SettingsError, SinkError
 from installation.opening import desk_figures, open_desk, open_director, state_of
@@ -25,13 +28,16 @@ from installation.parts import Hand, Part, Screen
 from installation.settings import Settings
 from installation.show import Show, Witness
 from installation.sinks.keeper import Keeper, keep_folder
+from installation.sinks.projection import Projection, seen_with
 from installation.snapshot import read_snapshot, recall
 from installation.sources.choose import source_from
 from installation.sources.clouds import Clouds
 from installation.sources.feed import Feed
 from installation.sources.understudy import Front
+from installation.stages.carrier import Carrier
 from installation.stages.governor import Governor
 from installation.stages.worker import Worker, WorkerSettings
+from installation.toml_file import user_folder
 from installation.vitals import Vitals
 from installation.watchdog import Watchdog
 
@@ -110,7 +116,8 @@ def build(settings: Settings, seconds: float | None, refreshes: int | None, say:
     more: list[Lines] = []  # of the HUD and the page
     mixed = tuple(sorted({*desk.programs.layers, *settings.mix}))
     page = partial(_page, settings, clock=clock, vitals=vitals, desk=desk, placing=placing, mixed=mixed, more=more)
-    screen = _screen(settings, placing, vitals, page)
+    projection = Projection(user_folder() / "profiles", vitals.event, seen_with(settings.camera_size, placing))
+    screen = _screen(settings, placing, vitals, page, projection)
     operators = screen if isinstance(screen, Page) else _beside(settings, page, vitals)
     told = WorkerSettings(
         settings.network, settings.layers, settings.working_size, settings.steps, mixed, settings.engine
@@ -118,13 +125,20 @@ def build(settings: Settings, seconds: float | None, refreshes: int | None, say:
     governor = Governor(settings.dream_target if settings.governor else None)
     worker = Worker(told, vitals.event, governor)
     midi = None if settings.midi == "off" else Midi(settings.midi, settings.takeover, event=vitals.event, clock=clock)
+    pinning = Pinning(projection.keep, vitals.event)
+    projection.pins = pinning
     keys = Keys(
         fullscreen=getattr(screen, "toggle_fullscreen", lambda: None),
         adjust=midi.adjust if midi is not None else lambda _what: None,
+        pinning=pinning,
+        pin=partial(_pin, pinning, projection),
     )
-    director, watchers = open_director(settings, clock, vitals.event, camera_there=lambda: front.on_air != "clouds")
+    room = _room(vitals)
+    director, watchers = open_director(
+        settings, clock, vitals.event, camera_there=lambda: front.on_air != "clouds", thresholds=room
+    )
     keeper = None if settings.kiosk else _keeper(settings, clock, vitals, desk, placing, screen)
-    more.extend(part.lines for part in (midi, keeper, governor) if part is not None)
+    more.extend(part.lines for part in (midi, keeper, governor, projection) if part is not None)
     announce = Announce(
         settings, desk=desk, front=front, worker=worker, screen=screen, vitals=vitals, say=say, more=more
     )
@@ -167,8 +181,18 @@ def build(settings: Settings, seconds: float | None, refreshes: int | None, say:
         others=others,
         hud=partial(announce.overlay, keys),
         witnesses=witnesses,
+        carrier=Carrier(room),
     )
     return Rig(show, desk, front, worker, keys, director, vitals)
+
+
+def _room(vitals: Vitals) -> Thresholds:
+    """Motion thresholds as they were learned of this room; a file that is refused is no reason not to begin."""
+    try:
+        return thresholds_kept() or USUAL
+    except SettingsError as error:
+        vitals.event(f"{error}; the usual motion thresholds are taken")
+        return USUAL
 
 
 def _front(settings: Settings, clock: WallClock, vitals: Vitals) -> Front:
@@ -225,6 +249,7 @@ def _page(
         vitals=vitals.now,
         clock=clock,
         is_screen=is_screen,
+        guard=settings.guard,
         picture_allowed=settings.page_picture or not settings.kiosk,
         recall_snapshot=recall_snapshot,
         extra_lines=lambda: [line for lines in more for line in lines()],
@@ -243,12 +268,28 @@ def _beside(settings: Settings, page: Callable[..., Page], vitals: Vitals) -> Pa
         return None
 
 
-def _screen(settings: Settings, placing: Placing, vitals: Vitals, page: Callable[..., Page]) -> Screen:
+def _pin(pinning: Pinning, projection: Projection) -> None:
+    """Begin to pin the picture to the wall; on a page, which has no projector, nothing."""
+    profile = projection.present()
+    if profile is not None:
+        pinning.open(profile)
+
+
+def _screen(
+    settings: Settings, placing: Placing, vitals: Vitals, page: Callable[..., Page], projection: Projection
+) -> Screen:
     """A window on the display asked for, else the page."""
     from installation.sinks.choose import open_screen
 
     try:
-        return open_screen(settings.display, windowed=settings.windowed, placing=placing, renderer=settings.renderer)
+        return open_screen(
+            settings.display,
+            windowed=settings.windowed,
+            placing=placing,
+            renderer=settings.renderer,
+            projection=projection,
+            guard=settings.guard,
+        )
     except SinkError as error:
         if settings.display is not None or settings.renderer != "auto":
             raise

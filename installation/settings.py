@@ -5,7 +5,7 @@ import tomllib
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
 
 from installation.errors import SettingsError
 from installation.knobs import KNOBS
@@ -80,6 +80,11 @@ class Settings(BaseModel):
     renderer: Literal["auto", "opengl", "plain"] = Field(
         "auto", description="OpenGL or plain SDL; auto takes the quicker"
     )
+    guard: Literal["strict", "performance"] = Field(
+        "strict",
+        description="flash guard, which is always on: strict makes fades of everything that would flash, performance "
+        "lets a stage flash within the published limits; a kiosk is strict",
+    )
     refresh: float | None = Field(
         None,
         ge=1,
@@ -150,6 +155,13 @@ class Settings(BaseModel):
             if not row.low <= value <= row.high:
                 raise ValueError(f"{name} is {value:g}; it goes from {row.low:g} to {row.high:g} {row.unit}".rstrip())
         return knobs
+
+    @field_validator("kiosk")
+    @classmethod
+    def _kiosk_is_strict(cls, kiosk: bool, known: ValidationInfo) -> bool:
+        if kiosk and known.data.get("guard") == "performance":
+            raise ValueError("whoever passes by sees it, so that its flash guard is strict; leave out guard")
+        return kiosk
 
     @property
     def working_size(self) -> tuple[int, int]:

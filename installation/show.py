@@ -62,7 +62,7 @@ class Show:
     others: Sequence[Part] = ()
     witnesses: Sequence[Witness] = ()
     live: bool = True
-    _carrier: Carrier = field(default_factory=Carrier)
+    carrier: Carrier = field(default_factory=Carrier)
     _frame: Frame | None = None
     _veil: Veil = field(default_factory=Veil)
     _finished: deque[float] = field(default_factory=lambda: deque(maxlen=16))
@@ -104,16 +104,16 @@ class Show:
             if size != frame.size:
                 pixels = np.asarray(cv2.resize(frame.pixels, size, interpolation=cv2.INTER_AREA), np.uint8)
                 small = Frame(pixels, frame.index, frame.time)
-            self._carrier.follow(grey_of(small.pixels))
+            self.carrier.follow(grey_of(small.pixels))
             self.dream.offer(small, look)
         residual = self.dream.newest()
         if residual is not None:
-            self._carrier.receive(residual, now)
+            self.carrier.receive(residual, now)
             self.vitals.dream.tick(now)
         if is_new:
             self.vitals.camera.tick(now)
             self.vitals.shown_after(1 + sum(done > frame.time for done in self._finished))
-        self._veil = self._carrier.veil(now, look)
+        self._veil = self.carrier.veil(now, look)
 
     def _show(self, frame: Frame, look: Look) -> None:
         if self._screen_lost is not None:

@@ -7,7 +7,7 @@ from typing import Self
 import numpy as np
 
 from installation.board import Board
-from installation.clock import Clock
+from installation.clock import Clock, HandClock
 from installation.desk import Desk
 from installation.errors import SourceError
 from installation.frame import Frame, Pixels
@@ -30,6 +30,14 @@ def a_desk(*programs: Program, kiosk: bool = False, **knobs: float) -> Desk:
     desk = Desk(Board(**knobs), Programs(rows), knobs, kiosk=kiosk, event=told.append)
     desk.told = told  # type: ignore[attr-defined]
     return desk
+
+
+class Leaps(HandClock):
+    """Moves on by two seconds whenever it is asked, so that pictures that have nothing in common are no flashing."""
+
+    def now(self) -> float:
+        self.sleep(2.0)
+        return super().now()
 
 
 class ScriptedSource:

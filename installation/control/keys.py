@@ -10,6 +10,7 @@ from types import TracebackType
 from typing import Self
 
 from installation.actions import ACTIONS
+from installation.control.pinning import Pinning, take
 from installation.desk import Desk
 from installation.knobs import KNOBS, SWITCHES
 from installation.sdl import pygame
@@ -66,6 +67,7 @@ KEYS: tuple[Key, ...] = (
     Key((pygame.K_t,), "T", "adjust mode", "while learning: the last pad holds or switches over", overlay="learn"),
     Key((pygame.K_F12,), "F12", "do snapshot", ACTIONS["snapshot"].help),
     Key((pygame.K_v,), "V", "do flip record", ACTIONS["record"].help),
+    Key((pygame.K_k,), "K", "pin", "pin the picture to the wall: corners, grid, masks, soft edges"),
     Key((pygame.K_F11, pygame.K_f), "F  or F11", "fullscreen", "window or the whole display"),
     Key((pygame.K_q,), "Ctrl+Q", "quit", "end the show; so does closing the window", ctrl=True),
 )
@@ -84,11 +86,14 @@ class Keys:
         fullscreen: Callable[[], None] = lambda: None,
         adjust: Callable[[str], None] = lambda _what: None,
         chosen: str = "linger",
+        pinning: Pinning | None = None,
+        pin: Callable[[], None] = lambda: None,
     ) -> None:
         self.overlay = "none"
         self.quit = False
         self.chosen = KNOBS[chosen].name
         self._fullscreen, self._adjust = fullscreen, adjust
+        self._pinning, self._pin = pinning, pin
         self._to_learn = 0
         self._down: set[int] = set()
         self._chord_since: float | None = None
@@ -113,6 +118,8 @@ class Keys:
             closing = [pygame.QUIT, pygame.WINDOWCLOSE]
             pygame.event.set_blocked(closing) if desk.kiosk else pygame.event.set_allowed(closing)
         for event in pygame.event.get():
+            if self._pinning is not None and not desk.kiosk and take(self._pinning, event):
+                continue
             if event.type in {pygame.QUIT, pygame.WINDOWCLOSE}:
                 self.quit = self.quit or not desk.kiosk
             elif event.type == pygame.KEYUP:
@@ -167,6 +174,9 @@ class Keys:
                 desk.board.turn(name, desk.begin[name])
             case "adjust":
                 self._adjust(rest)
+            case "pin":
+                self._open("none", desk)
+                self._pin()
             case "fullscreen":
                 self._fullscreen()
             case "quit":

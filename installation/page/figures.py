@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 RATE = "_fps"  # vitals that end so are rates: camera, dream, screen
-FIRST = ("source", "network", "layers", "engine", "screen", "program", "latency_refreshes", "ages", "drops")
+FIRST = ("source", "network", "layers", "engine", "screen", "guard", "program", "latency_refreshes", "ages", "drops")
 ELSEWHERE = {"events", "size", "steps", "refreshes", "uptime_s", "events_total"}  # said otherwise, or not for people
 NAMES = {"latency_refreshes": "latency", "drops": "dropped", "worker_restarts": "dream restarts"}
 EVENTS = 8  # the last of them

@@ -13,7 +13,9 @@ from types import TracebackType
 from typing import Any, Self
 
 import uvicorn
+from starlette.applications import Starlette
 
+from calibration.guard_rules import Tier
 from installation.clock import Clock, WallClock
 from installation.compose import AS_IT_COMES, Composer, Placing
 from installation.desk import Desk
@@ -63,6 +65,7 @@ class Page:
         vitals: Callable[[], dict[str, Any]] = dict,
         clock: Clock | None = None,
         is_screen: bool = True,
+        guard: Tier = "strict",
         picture_allowed: bool = False,
         recall_snapshot: Callable[[bytes], str] | None = None,
         extra_lines: Callable[[], Sequence[str]] = tuple,
@@ -75,7 +78,7 @@ class Page:
         self._made_token = token is None and not is_loopback(host)
         self._token = Token(secrets.token_urlsafe(18)) if self._made_token else Token(token) if token else None
         self._newest: Refresh | None = None
-        self._packer = Packer(size, None if is_screen else PREVIEW)
+        self._packer = Packer(size, None if is_screen else PREVIEW, guard)
         self._watchers = Watchers()
         self._answers = Answers(
             desk=desk,
@@ -156,6 +159,11 @@ class Page:
         return f"http://{reached_at(self._host)}:{self.port}/"
 
     @property
+    def guard(self) -> str:
+        """What the flash guard does to the picture on the page, in one line."""
+        return self._packer.guard
+
+    @property
     def watchers(self) -> int:
         """How many watch the live picture."""
         return len(self._watchers)
@@ -183,7 +191,7 @@ class Page:
 
     def _gate(self) -> Gate:
         return Gate(
-            self._answers.app(),
+            self._app(),
             token=self._token,
             ours=Names(self._host),
             clock=self._clock,
@@ -191,6 +199,9 @@ class Page:
             cookie=lambda: self._cookie,
             fail=self._event,
         )
+
+    def _app(self) -> Starlette:
+        return self._answers.app()
 
     @property
     def _cookie(self) -> str:

@@ -10,8 +10,10 @@ from dataclasses import dataclass
 
 import cv2
 
+from calibration.guard_rules import Tier
 from installation.compose import Composer, Placing
 from installation.frame import Frame, fit
+from installation.guarded import PictureGuard
 from installation.knobs import Look
 from installation.veil import Veil
 
@@ -35,16 +37,24 @@ class Refresh:
 
 
 class Packer:
-    """Composes and packs a refresh once, for however many watch.  Safe from several threads.
+    """Composes, guards and packs a refresh once, for however many watch.  Safe from several threads.
 
     ``size``: (width, height) of the picture; None is the camera's, inside ``box`` where one is given.
     """
 
-    def __init__(self, size: tuple[int, int] | None, box: tuple[int, int] | None = None) -> None:
+    def __init__(
+        self, size: tuple[int, int] | None, box: tuple[int, int] | None = None, guard: Tier = "strict"
+    ) -> None:
         self._size, self._box = size, box
+        self._guard = PictureGuard(guard)
         self._composer = Composer()
         self._lock = threading.Lock()
         self._number, self._jpeg = 0, b""
+
+    @property
+    def guard(self) -> str:
+        """What the flash guard does to what is watched, in one line."""
+        return self._guard.status
 
     def jpeg(self, refresh: Refresh, placing: Placing) -> bytes:
         with self._lock:
@@ -52,6 +62,7 @@ class Packer:
                 picture = self._composer(
                     refresh.frame, refresh.veil, refresh.look, self.size(refresh, placing), placing
                 )
+                picture = self._guard(picture, refresh.time)
                 settings = [cv2.IMWRITE_JPEG_QUALITY, QUALITY]
                 _, packed = cv2.imencode(".jpg", cv2.cvtColor(picture, cv2.COLOR_RGB2BGR), settings)
                 self._number, self._jpeg = refresh.number, packed.tobytes()

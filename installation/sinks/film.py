@@ -41,6 +41,7 @@ class Film:
     """
 
     name = "film"
+    guard = ""  # a film is not guarded, since nobody looks at it yet: `dreamwall check-film` measures it
     closed = False
 
     def __init__(

@@ -7,12 +7,16 @@ from typing import Any, Self
 import cv2
 import numpy as np
 
-from installation.clock import Clock
+from calibration.guard_rules import Tier
+from installation.clock import Clock, WallClock
 from installation.compose import AS_IT_COMES, Composer, Placing
 from installation.frame import Frame, Pixels
+from installation.guarded import PictureGuard
 from installation.knobs import Look
 from installation.sdl import pygame
 from installation.sinks.hud import Hud
+from installation.sinks.projection import Projection
+from installation.sinks.warping import PlainWarp, with_panel
 from installation.sinks.window import Window
 from installation.veil import Veil
 
@@ -39,8 +43,15 @@ class PlainScreen:
         placing: Placing = AS_IT_COMES,
         why: str = "",
         clock: Clock | None = None,
+        projection: Projection | None = None,
+        guard: Tier = "strict",
     ) -> None:
         self.placing = placing
+        self._projection = projection
+        self._warp = PlainWarp()
+        self._tier = guard
+        self._guard = PictureGuard(guard)
+        self._clock = clock or WallClock()
         self._why = why
         self._window = Window(display, windowed, size)
         self._hud = Hud(clock)
@@ -50,6 +61,7 @@ class PlainScreen:
     def __enter__(self) -> Self:
         if not self._window.is_open:
             self._window.open(gl=False)
+            self._guard = PictureGuard(self._tier)
         return self
 
     def __exit__(
@@ -70,6 +82,11 @@ class PlainScreen:
         return f"plain SDL{why}, {width}x{height}"
 
     @property
+    def guard(self) -> str:
+        """What the flash guard does, in one line."""
+        return self._guard.status
+
+    @property
     def closed(self) -> bool:
         return self._window.closed
 
@@ -86,11 +103,20 @@ class PlainScreen:
         surface = self._window.surface
         self._window.pump()
         size = surface.get_size()
+        geometry = None
+        if self._projection is not None:
+            geometry = self._projection.geometry(self._window.display.name, size, dark=look.blackout)
+            self._window.show_pointer(geometry is not None and geometry.overlay is not None)
+        if geometry is not None:
+            size = geometry.profile.picture_size
         if self._sheet is None or self._sheet.shape[:2] != (size[1], size[0]):
             self._sheet = np.empty((size[1], size[0], 3), np.uint8)
-        _put(self._composer(frame, veil, look, size, self.placing, out=self._sheet), surface)
-        if self._hud.update([] if look.blackout else hud, size) and self._hud.panel is not None:
-            surface.blit(self._hud.panel, self._hud.position)
+        picture = self._composer(frame, veil, look, size, self.placing, out=self._sheet)
+        if self._hud.update([] if look.blackout else hud, size):
+            picture = with_panel(picture, self._hud)
+        if geometry is not None:
+            picture = self._warp(picture, geometry)
+        _put(self._guard(picture, self._clock.now()), surface)
         self._window.flip()
 
     def picture(self) -> Pixels:

@@ -1,4 +1,7 @@
-"""GLScreen: the wall through OpenGL 3.3.  Camera and dream meet in the shader, once per refresh."""
+"""GLScreen: the wall through OpenGL 3.3.  Camera and dream meet in the shader, once per refresh.
+
+Then the projector's warp, where there is a profile, and last of all the flash guard.
+"""
 
 import re
 from dataclasses import dataclass
@@ -10,12 +13,17 @@ import moderngl
 import numpy as np
 from numpy.typing import NDArray
 
-from installation.clock import Clock
+from calibration.geometry import Geometry
+from calibration.guard_rules import Tier
+from installation.clock import Clock, WallClock
 from installation.compose import AS_IT_COMES, Placing, mixing
 from installation.errors import SinkError
 from installation.frame import Frame, Pixels
 from installation.knobs import Look
+from installation.sinks.guarding import CardGuard
 from installation.sinks.hud import Hud
+from installation.sinks.projection import Projection
+from installation.sinks.warping import WarpPass
 from installation.sinks.window import Window
 from installation.veil import Carried, Veil
 
@@ -41,8 +49,14 @@ class GLScreen:
         size: tuple[int, int] = (1280, 720),
         placing: Placing = AS_IT_COMES,
         clock: Clock | None = None,
+        projection: Projection | None = None,
+        guard: Tier = "strict",
     ) -> None:
         self.placing = placing
+        self._projection = projection
+        self._tier = guard
+        self._clock = clock or WallClock()
+        self._shown_at: float | None = None
         self._window = Window(display, windowed, size)
         self._hud = Hud(clock)
         self._card: _Card | None = None
@@ -55,7 +69,7 @@ class GLScreen:
         try:
             context = moderngl.create_context(require=330)
             context.disable_direct(DITHER)
-            self._card = _Card(context)
+            self._card, self._shown_at = _Card(context, self._tier), None
         except Exception as error:  # moderngl raises plain Exception for a missing context
             self._window.close()
             raise SinkError(f"no usable OpenGL 3.3: {error}") from error
@@ -83,6 +97,11 @@ class GLScreen:
         return f"{self._renderer}, {width}x{height}{', vsync' if self._window.vsync else ''}"
 
     @property
+    def guard(self) -> str:
+        """What the flash guard does, in one line."""
+        return self._card.guard.state.status if self._card is not None else ""
+
+    @property
     def closed(self) -> bool:
         return self._window.closed
 
@@ -103,10 +122,18 @@ class GLScreen:
         """Draw one refresh and hand it to the display.  Raises SinkError when the display or context is lost."""
         card = self._opened()
         self._window.pump()
+        geometry = None
+        if self._projection is not None:
+            geometry = self._projection.geometry(self._window.display.name, self.size, dark=look.blackout)
+            self._window.show_pointer(geometry is not None and geometry.overlay is not None)
+        size = self.size if geometry is None else geometry.profile.picture_size
         try:
             card.load(frame, veil, look, self.placing)
-            card.load_hud(self._hud if self._hud.update([] if look.blackout else hud, self.size) else None)
-            card.draw(card.context.screen, self.size)
+            card.load_hud(self._hud if self._hud.update([] if look.blackout else hud, size) else None)
+            card.geometry = geometry
+            now = self._clock.now()
+            card.draw(self.size, 0.0 if self._shown_at is None else now - self._shown_at)
+            self._shown_at = now
             trouble = card.context.error
         except moderngl.Error as error:
             raise SinkError(f"OpenGL failed: {error}") from error
@@ -115,20 +142,11 @@ class GLScreen:
         self._window.flip()
 
     def picture(self) -> Pixels:
-        """What was last shown, (H, W, 3) uint8 RGB, overlay included: drawn again to be read, so showing pays nothing.
+        """What was last shown, (H, W, 3) uint8 RGB, overlay included; read from the guard, which keeps it.
 
         The window's own back buffer is undefined once it was flipped.
         """
-        card, (width, height) = self._opened(), self.size
-        with_colour = card.context.simple_framebuffer((width, height), 3, dtype="f1")
-        try:
-            card.draw(with_colour, (width, height))
-            raw = with_colour.read(components=3, alignment=1)
-        finally:
-            with_colour.release()
-            card.context.screen.use()
-        rows: Pixels = np.frombuffer(raw, np.uint8).reshape(height, width, 3)
-        return np.ascontiguousarray(rows[::-1])  # OpenGL gives the bottom row first
+        return self._opened().guard.shown()
 
     def _opened(self) -> "_Card":
         if self._card is None:
@@ -145,10 +163,12 @@ class _Slot:
 
 
 class _Card:
-    """What lives on the graphics card: the program and the textures."""
+    """What lives on the graphics card: the programs and the textures."""
 
-    def __init__(self, context: moderngl.Context) -> None:
+    def __init__(self, context: moderngl.Context, tier: Tier) -> None:
         self.context = context
+        self.guard = CardGuard(context, tier)
+        self._sheet: moderngl.Framebuffer | None = None  # the finished picture, before the guard
         shaders = files("installation.sinks") / "shaders"
         self._program: Any = context.program(
             vertex_shader=(shaders / "wall.vert.glsl").read_text(),
@@ -157,6 +177,8 @@ class _Card:
         self._triangle = context.vertex_array(self._program, [])
         self._slots = {unit: _Slot() for unit in (CAMERA, HUD, *FIELDS, *GRIDS)}
         self._placing, self._camera_size = AS_IT_COMES, (1, 1)
+        self.geometry: Geometry | None = None  # None: the picture is drawn straight to the display
+        self._warp: WarpPass | None = None
         for name, unit in {"camera": CAMERA, "hud": HUD}.items():
             self._program[name] = unit
         for layer in range(MOST_LAYERS):
@@ -193,8 +215,25 @@ class _Card:
             self._fill(HUD, hud.pixels(), hud.version)
         self._program["hud_box"] = (*hud.position, *hud.panel.get_size())
 
-    def draw(self, target: moderngl.Framebuffer, size: tuple[int, int]) -> None:
-        """Draw what was loaded last onto ``target``."""
+    def draw(self, size: tuple[int, int], elapsed: float) -> None:
+        """Draw what was loaded last onto the display of that ``size``, ``elapsed`` seconds after the last time."""
+        if self._sheet is None or self._sheet.size != size:
+            self._forget_sheet()
+            self._sheet = self.context.framebuffer([self.context.texture(size, 4)])
+        if self.geometry is None:
+            self._draw(self._sheet, size)
+        else:
+            if self._warp is None:
+                self._warp = WarpPass(self.context)
+            self._warp.load(self.geometry)
+            if self._warp.needs_picture:
+                self._draw(self._warp.canvas, self.geometry.profile.picture_size)
+            self._warp.draw(self._sheet)
+        picture = self._sheet.color_attachments[0]
+        assert isinstance(picture, moderngl.Texture)
+        self.guard.draw(picture, elapsed, self.context.screen)
+
+    def _draw(self, target: moderngl.Framebuffer, size: tuple[int, int]) -> None:
         matrix = np.vstack([self._placing.matrix(self._camera_size, size), [0, 0, 1]])
         self._program["display"] = size
         self._program["to_camera"] = tuple(np.linalg.inv(matrix).T.ravel())
@@ -210,12 +249,23 @@ class _Card:
 
     def release(self) -> None:
         """Give everything back; the context goes with the window."""
+        self.guard.release()
+        self._forget_sheet()
+        if self._warp is not None:
+            self._warp.release()
         for slot in self._slots.values():
             if slot.texture is not None:
                 slot.texture.release()
         self._triangle.release()
         self._program.release()
         self.context.release()
+
+    def _forget_sheet(self) -> None:
+        if self._sheet is not None:
+            held: Any
+            for held in (*self._sheet.color_attachments, self._sheet):
+                held.release()
+            self._sheet = None
 
     def _settled(self, layers: tuple[Carried, ...]) -> tuple[Carried, ...]:
         """The layers in the order in which their fields already lie on the card.

@@ -79,6 +79,11 @@ class Window:
         return int(width), int(height)
 
     @property
+    def display(self) -> Display:
+        """The display it is on; a profile of its projector is kept under its name."""
+        return self._display
+
+    @property
     def surface(self) -> pygame.Surface:
         """What to draw on, of a plain window; ask for it at each refresh, since it goes with the size."""
         return self._open_window().get_surface()
@@ -135,6 +140,11 @@ class Window:
             self._window.resizable = True
             self._window.size = self._asked_size
         pygame.mouse.set_visible(not self.fullscreen)
+
+    def show_pointer(self, wanted: bool) -> None:
+        """The mouse's arrow, which a whole display hides otherwise."""
+        if pygame.mouse.get_visible() != (wanted or not self.fullscreen):
+            pygame.mouse.set_visible(wanted or not self.fullscreen)
 
     @property
     def closed(self) -> bool:

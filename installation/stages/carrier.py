@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from calibration.thresholds import USUAL, Thresholds
 from installation.frame import Residual
 from installation.knobs import Look
 from installation.stages.flow import Displacement, Flow, Grey, drift, follow, grid, trust
@@ -31,8 +32,9 @@ class _Carried:
 class Carrier:
     """Carries residuals to the newest frame.  Feed it frames with `follow`, residuals with `receive`; read `veil`."""
 
-    def __init__(self) -> None:
-        self._flow = Flow()
+    def __init__(self, thresholds: Thresholds = USUAL) -> None:
+        """``thresholds``: learned of this room, where they were."""
+        self._flow, self._doubt = Flow(thresholds), thresholds.doubt
         self._grey: Grey | None = None
         self._newer: _Carried | None = None
         self._older: _Carried | None = None
@@ -91,5 +93,5 @@ class Carrier:
 
     def _lay(self, carried: _Carried) -> None:
         assert self._grey is not None
-        believed = trust(self._grey, carried.residual.grey, carried.path)
+        believed = trust(self._grey, carried.residual.grey, carried.path, self._doubt)
         carried.grid = grid(carried.path, believed, carried.scale, carried.angle)

@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from calibration.thresholds import USUAL, Thresholds
 from installation.frame import Pixels, fit
 from installation.knobs import Look
 
@@ -18,11 +19,6 @@ Grey = NDArray[np.uint8]  # (gh, gw)
 Displacement = NDArray[np.float32]  # (gh / 2, gw / 2, 2), x and y in its own pixels: half a grey picture's resolution
 
 FLOW_BOX = (320, 240)  # grey pictures fit in here
-STILL = (
-    0.15,
-    0.5,
-)  # pixels: below the first a place stands still, above the second it moves; DIS trembles by this much
-DOUBT = 14.0  # grey levels by which a carried picture may differ from the new one before its trust falls to 1/e
 
 
 def flow_size(size: tuple[int, int]) -> tuple[int, int]:
@@ -41,7 +37,9 @@ def grey_of(pixels: Pixels) -> Grey:
 class Flow:
     """Finds displacements between grey pictures.  One per thread: OpenCV's object keeps buffers."""
 
-    def __init__(self) -> None:
+    def __init__(self, thresholds: Thresholds = USUAL) -> None:
+        """``thresholds``: learned of this room, where they were."""
+        self._still = thresholds.still
         self._dis: Any = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_ULTRAFAST)
 
     def back(self, new: Grey, old: Grey) -> Displacement:
@@ -49,7 +47,7 @@ class Flow:
         found: Displacement = np.asarray(self._dis.calc(new, old, None), np.float32)
         length = cv2.magnitude(found[..., 0], found[..., 1])
         # A still room must stay still: carrying by a tenth of a pixel, frame after frame, is a blur.
-        moves = np.clip((length - STILL[0]) / (STILL[1] - STILL[0]), 0, 1)
+        moves = np.clip((length - self._still[0]) / (self._still[1] - self._still[0]), 0, 1)
         found *= moves[..., None] * 0.5
         # DIS itself stops at a quarter of the resolution, so nothing is lost, and all that follows costs a quarter.
         return cast(Displacement, cv2.resize(found, _half(new), interpolation=cv2.INTER_AREA))
@@ -60,7 +58,7 @@ def follow(path: Displacement, moved: Displacement) -> Displacement:
     return cast(Displacement, moved + _sample(path, moved))
 
 
-def trust(new: Grey, old: Grey, path: Displacement) -> NDArray[np.float32]:
+def trust(new: Grey, old: Grey, path: Displacement, doubt: float = USUAL.doubt) -> NDArray[np.float32]:
     """How far ``path`` explains ``new`` by ``old``, 0..1 per place.
 
     Where the background was uncovered, or a hand was faster than flow can follow, the carried picture is not the new
@@ -72,7 +70,7 @@ def trust(new: Grey, old: Grey, path: Displacement) -> NDArray[np.float32]:
     wrong = cv2.subtract(new, carried, dtype=cv2.CV_32F)
     wrong = np.asarray(wrong, np.float32) - np.float32(np.median(wrong[::2, ::2]))
     wrong = cv2.boxFilter(cv2.multiply(wrong, wrong), -1, (3, 3))
-    kept = cv2.exp(wrong * (-1 / DOUBT**2))
+    kept = cv2.exp(wrong * (-1 / doubt**2))
     height, width = new.shape
     x = path[..., 0] + np.arange(width, dtype=np.float32)
     y = path[..., 1] + np.arange(height, dtype=np.float32)[:, None]

@@ -18,6 +18,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from calibration.thresholds import USUAL, Thresholds
 from installation.frame import Frame, Pixels
 from installation.knobs import Look
 from installation.veil import Veil
@@ -27,12 +28,8 @@ DIM = 16.0  # levels, added before shares are taken: in the dark there is only n
 SAMPLES = 4  # camera pixels a side that make one of these
 EVERY = 0.1  # seconds between looks
 NEWEST, MIDDLE, OLDEST = 3, 10, 20  # looks: the first three against the tenth to the twentieth
-FAINTEST = 0.025  # share that is movement; in an empty room, filmed and compressed, no place came to more than 0.02
 ABOVE = 5.0  # times the noise of a place
-MOVED = 3  # places that must have moved
 NOISE_TIME = 20.0  # seconds in which noise is learned
-APART = 0.12  # share that is somebody who stands there from the empty room
-STANDS = 8  # places that must differ so
 QUIET = 8.0  # seconds without movement before the room is taken for empty and learned
 ROOM_TIME = 20.0  # seconds in which it is
 VISIT = 3.0  # seconds without anybody that lie between two visits
@@ -49,9 +46,12 @@ class Presence:
     the camera's frames alone.
     """
 
-    def __init__(self, camera_there: Callable[[], bool] = lambda: True) -> None:
-        """``camera_there``: whether the frames are the camera's; in front of the understudy there is nobody."""
-        self._there = camera_there
+    def __init__(self, camera_there: Callable[[], bool] = lambda: True, thresholds: Thresholds = USUAL) -> None:
+        """``camera_there``: whether the frames are the camera's; in front of the understudy there is nobody.
+
+        ``thresholds``: learned of this room, where they were.
+        """
+        self._there, self._from = camera_there, thresholds
         self.moving = False
         self._seen: float | None = None  # when somebody was seen last; at first, when looking began
         self._now = 0.0
@@ -83,7 +83,7 @@ class Presence:
         if frame is self._frame or now - self._looked < EVERY - 1e-6 or now - self._away < SETTLING:
             return
         self._frame, gap, self._looked = frame, now - self._looked, now
-        if self._somebody(_places(frame.pixels), min(gap, 1.0), now):
+        if self._somebody(places_of(frame.pixels), min(gap, 1.0), now):
             self._seen = now
 
     def _somebody(self, places: Places, gap: float, now: float) -> bool:
@@ -95,27 +95,29 @@ class Presence:
         if len(self._looks) < OLDEST:
             return False
         looks = list(self._looks)
-        newest = _mean(looks[:NEWEST])
-        moved = apart(newest, _mean(looks[MIDDLE:]))
+        newest = mean_of(looks[:NEWEST])
+        moved = apart(newest, mean_of(looks[MIDDLE:]))
         if self._noise is None or self._room is None or self._before is None:
-            noise = max(FAINTEST / ABOVE, 3 * float(np.median(moved)))  # dark places tremble more than most
+            noise = max(self._from.faintest / ABOVE, 3 * float(np.median(moved)))  # dark places tremble more than most
             self._noise, self._room, self._before = np.full_like(newest, noise), newest, newest
-        self.moving = int(np.count_nonzero(moved > np.maximum(FAINTEST, ABOVE * self._noise))) >= MOVED
+        moves = moved > np.maximum(self._from.faintest, ABOVE * self._noise)
+        self.moving = int(np.count_nonzero(moves)) >= self._from.moved
         self._noise += gap / NOISE_TIME * (np.minimum(moved, 3 * self._noise) - self._noise)
 
-        differs = apart(newest, self._room) > APART
+        differs = apart(newest, self._room) > self._from.apart
         if self.alone_for(now) >= VISIT:
-            if np.count_nonzero(differs) >= STANDS:  # somebody stood there for so long as to be learned, and is gone
+            # Somebody stood there for so long as to be learned, and is gone.
+            if np.count_nonzero(differs) >= self._from.stands:
                 self._room = self._before
             self._before = self._room
-        other = int(np.count_nonzero(differs & (apart(newest, self._before) > APART)))
+        other = int(np.count_nonzero(differs & (apart(newest, self._before) > self._from.apart)))
         if other > MOST * newest.size:
             self._room, other = newest, 0
         if self.moving:
             self._moved = now
         elif now - self._moved >= QUIET:
             self._room = self._room + min(1.0, gap / ROOM_TIME) * (newest - self._room)
-        return self.moving or other >= STANDS
+        return self.moving or other >= self._from.stands
 
 
 def apart(one: Places, other: Places) -> Places:
@@ -126,11 +128,11 @@ def apart(one: Places, other: Places) -> Places:
     return np.asarray(np.abs(cv2.blur((one - same) / (same + DIM), (3, 3))), np.float32)
 
 
-def _mean(looks: list[Places]) -> Places:
+def mean_of(looks: list[Places]) -> Places:
     return np.asarray(sum(looks) / np.float32(len(looks)), np.float32)
 
 
-def _places(pixels: Pixels) -> Places:
+def places_of(pixels: Pixels) -> Places:
     """The grey picture, very small.  From every n-th pixel: averaging all of them costs 3 ms.
 
     Green alone would be quicker still, and was: the trembling colours of a compressed stream came through as movement.

@@ -2,10 +2,13 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
+from typing import Any
 
 import numpy as np
 import pytest
 
+from fakes import Leaps
+from installation.clock import HandClock
 from installation.compose import AS_IT_COMES, Placing, compose
 from installation.knobs import Look
 from installation.page import Page
@@ -19,11 +22,12 @@ from needs import needs_tool
 from xvfb import a_display
 
 SIZE = (160, 120)
+STAGE: dict[str, Any] = {"clock": Leaps(), "guard": "performance"}
 Showing = GLScreen | PlainScreen | Page | Ledger
 MAKERS: dict[str, Callable[[tuple[int, int], Placing], Showing]] = {
-    "opengl": lambda size, placing: GLScreen(windowed=True, size=size, placing=placing),
-    "plain": lambda size, placing: PlainScreen(windowed=True, size=size, placing=placing),
-    "page": lambda size, placing: Page(0, size=size, placing=placing),
+    "opengl": lambda size, placing: GLScreen(windowed=True, size=size, placing=placing, **STAGE),
+    "plain": lambda size, placing: PlainScreen(windowed=True, size=size, placing=placing, **STAGE),
+    "page": lambda size, placing: Page(0, size=size, placing=placing, **STAGE),
     "ledger": lambda size, placing: Ledger(size, placing=placing, keep=8),
 }
 
@@ -95,7 +99,7 @@ def test_nothing_new_is_no_reason_to_go_dark(make: Callable[..., Showing]) -> No
 
 
 def test_switches_act_within_one_refresh(make: Callable[..., Showing]) -> None:
-    """Blackout is black, and bypass the bare camera, at the next refresh; and so is their end."""
+    """On a stage blackout is black, and bypass the bare camera, at the next refresh; and so is their end."""
     frame, veil = smooth_frame(5, SIZE), soft_veil(5)
     with make() as screen:
         for look in (Look(), Look(blackout=True), Look(), Look(bypass=True), Look(blackout=True, bypass=True)):
@@ -162,3 +166,22 @@ def test_a_life(make: Callable[..., Showing]) -> None:
             assert len(screen.status) > 5
             np.testing.assert_array_equal(screen.picture(), frame.pixels)
         screen.__exit__(None, None, None)
+
+
+@pytest.mark.parametrize("kind", [GLScreen, PlainScreen])
+def test_in_a_gallery_a_blackout_is_a_fade(kind: type[GLScreen | PlainScreen]) -> None:
+    """There blackout begins at the next refresh, is black two seconds later, and the screen says what it holds back."""
+    clock, frame = HandClock(), smooth_frame(9, SIZE)
+    with kind(windowed=True, size=SIZE, clock=clock) as screen:
+        assert screen.guard == "flash guard strict"
+        screen.show(frame, Veil(), Look(), [])
+        before, held = screen.picture(), False
+        for _ in range(42):
+            clock.sleep(0.05)
+            screen.show(frame, Veil(), Look(blackout=True), [])
+            shown = screen.picture()
+            assert not shown.any() or shown.mean() < before.mean()
+            assert shown.any() or clock.now() > 0.5
+            before, held = shown, held or "holds" in screen.guard
+        assert not before.any()
+        assert held

@@ -5,11 +5,12 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
-from fakes import a_desk
+from fakes import Leaps, a_desk
 from installation.compose import compose
 from installation.control.keys import Keys
 from installation.control.overlays import help_lines
@@ -25,8 +26,10 @@ from invented import noise_frame, rough_veil, smooth_frame, soft_veil, some_look
 from needs import needs_tool
 from xvfb import Xvfb, a_display
 
+pytestmark = pytest.mark.beside
 SIZE = (640, 360)
 KINDS = [GLScreen, PlainScreen]
+STAGE: dict[str, Any] = {"clock": Leaps(), "guard": "performance"}
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +49,7 @@ def far(one: np.ndarray, other: np.ndarray) -> int:
 def test_what_hangs_on_the_wall(kind: type[GLScreen | PlainScreen], wall: Xvfb) -> None:
     """Filling the display, what people see is the reference within 2 of 255, the right way up, whatever the placing."""
     frame, veil = smooth_frame(1, (320, 240)), soft_veil(1, (160, 120))
-    with kind() as screen:
+    with kind(**STAGE) as screen:
         for seed in (0, 2, 5, 11):
             screen.placing = some_placing(seed)
             screen.show(frame, veil, some_look(seed), [])
@@ -64,7 +67,7 @@ def test_the_camera_reaches_the_wall_to_the_bit(kind: type[GLScreen | PlainScree
 
 def test_shader_and_reference_agree(wall: Xvfb) -> None:
     """Random cameras, dreams, flows, looks and placings: the shader is within 2 of 255 of the reference."""
-    with GLScreen() as screen:
+    with GLScreen(**STAGE) as screen:
         for seed in range(24):
             rng = np.random.default_rng(seed)
             camera = (int(rng.integers(40, 400)), int(rng.integers(40, 400)))
@@ -159,7 +162,7 @@ def test_a_real_keyboard(wall: Xvfb) -> None:
     """Keys pressed on the display reach the board, and the wall goes dark and comes back."""
     needs_tool("xdotool")
     frame, keys, desk = noise_frame(7, SIZE), Keys(), a_desk()
-    with PlainScreen() as screen, keys:
+    with PlainScreen(**STAGE) as screen, keys:
 
         def refresh(key: str) -> np.ndarray:
             subprocess.run(["xdotool", "key", key], check=True)

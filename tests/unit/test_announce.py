@@ -28,7 +28,7 @@ def test_an_engine_that_is_swapped_in_is_told():
         desk=a_desk(),
         front=SimpleNamespace(on_air="clouds", drops=0),
         worker=worker,
-        screen=SimpleNamespace(status="a page", name="page"),
+        screen=SimpleNamespace(status="a page", name="page", guard=""),
         vitals=vitals,
         say=said.append,
     )

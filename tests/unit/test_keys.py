@@ -186,7 +186,7 @@ def test_every_key_in_the_table_does_something(key: Key) -> None:
         asked: list[int] = []
         desk = nine_programs()
         note = lambda *_, asked=asked: asked.append(1)  # noqa: E731
-        keys = Keys(fullscreen=note, adjust=note, chosen="linger")
+        keys = Keys(fullscreen=note, adjust=note, pin=note, chosen="linger")
         desk.on("snapshot", note)
         desk.on("record", note)
         keys.overlay = key.overlay or "none"

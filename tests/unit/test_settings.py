@@ -51,6 +51,8 @@ def test_every_problem_is_told_at_once(capsys):
         (["--seconds", "-1"], "above 0"),
         (["--frames", "1.5"], "whole number"),
         (["--rotate", "45"], "0, 90, 180 or 270"),
+        (["--guard", "off"], "'strict' or 'performance'"),
+        (["--kiosk", "--guard", "performance"], "its flash guard is strict"),
         (["--source", "no/such/file.mp4"], "no/such/file.mp4"),
         (["--config", "no/such.toml"], "cannot be read"),
         (["--report", "/proc/nowhere/r.json"], "cannot be written"),
