@@ -17,7 +17,8 @@ grids that lie otherwise the outcome was measured.
 
 *Slewing* is the strict tier's.  Each cell has a follower that moves by at most `limits.SLEW` (half of white a second).
 When 20 % of the picture would run ahead of its followers the same way, in luminance or in red, those cells are
-slewed: no channel of any of their pixels changes by more than that, until they have caught up; and they are frozen
+slewed: no channel of any of their pixels changes by more than that, until they have caught up, or had
+time to; and they are frozen
 from two transitions on, one flash.  So cuts, strobes, blackouts and knobs thrown about arrive as fades of up to two
 seconds, while a person walks through the picture as quickly as he likes.
 
@@ -37,6 +38,8 @@ from calibration.guard_counts import Follower, Loads, Shut, Signals, Turns, sign
 from calibration.guard_light import BAND, Pixels, light_of, rounded
 from calibration.guard_rules import (
     CEILING,
+    FADED,
+    LEAST_STEP,
     LONGEST_STEP,
     SETTLED,
     SLEWED_CEILING,
@@ -108,7 +111,7 @@ class Guard:
         self._follower: Follower
         self._loads: Loads
         self._shut: Shut
-        self._behind: Mask
+        self._behind: Light  # seconds for which each cell has been, (rows, columns)
 
     def __call__(self, pixels: Pixels, elapsed: float) -> Pixels:
         """What is to be shown: (H, W, 3) uint8 RGB for such a picture, the same array where nothing had to be done.
@@ -156,7 +159,7 @@ class Guard:
         self._shown = pixels.copy()
         seen = self._again()
         self._turns, self._loads = Turns(seen), Loads(self._layout)
-        self._behind = np.zeros(seen.red.shape, bool)
+        self._behind = np.zeros(seen.red.shape, np.float32)
         self._shut = self._loads.see(self._turns, 0.0)
 
     def _again(self) -> Signals:
@@ -174,7 +177,7 @@ class Guard:
         self._loads = Loads(self._layout, self._loads.long_run)
         seen = self._again()
         self._turns.resized(seen)
-        self._behind = np.ones(seen.red.shape, bool)
+        self._behind = np.full(seen.red.shape, LEAST_STEP, np.float32)
         self._shut = self._loads.see(self._turns, 0.0)
 
     def _cells(self, light: Light) -> Light:
@@ -196,13 +199,15 @@ class Guard:
         frozen = (self._turns.made(CEILING) & self._shut.spent) | (self._turns.made(TIRED_CEILING) & self._shut.tired)
         if self._tier == "performance":
             return np.where(frozen, FROZEN, FREE).astype(np.uint8)
-        behind = self._behind & (np.abs(wanted.followed - self._emitted.followed) > SETTLED).any(axis=0)
+        fading = (self._behind > 0) & (self._behind < FADED)
+        behind = fading & (np.abs(wanted.followed - self._emitted.followed) > SETTLED).any(axis=0)
         ahead, most = wanted.followed - self._follower.at, quick(step)
         for runs in (*(ahead >= most), *(ahead <= -most)):
             if np.count_nonzero(runs) >= self._layout.at_once:
                 behind |= runs
         frozen |= behind & self._turns.made(SLEWED_CEILING)
-        self._behind = behind | frozen
+        behind |= frozen
+        self._behind = np.where(behind, self._behind + np.float32(max(step, LEAST_STEP)), np.float32(0))
         return np.where(frozen, FROZEN, np.where(behind, SLEWED, FREE)).astype(np.uint8)
 
     def _held(self, wanted: Light, pixels: Pixels, mode: Modes, step: float) -> tuple[Light, Pixels]:

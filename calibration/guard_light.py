@@ -26,4 +26,4 @@ def light_of(pixels: Pixels, out: Light | None = None) -> Light:
 
 def rounded(light: Light) -> Pixels:
     """Linear light (..., 3) as levels."""
-    return TABLE[(light * np.float32(STEPS) + np.float32(0.5)).astype(np.uint16)]
+    return TABLE.take((light * np.float32(STEPS) + np.float32(0.5)).astype(np.uint16))  # twice as quick as indexing

@@ -32,7 +32,9 @@ LOADED = 0.8 * SHARE  # of a window: from so many cells on, the ceilings hold
 AT_ONCE = 0.8 * SHARE  # of the picture, changing the same way more quickly than SLEW: slewed in the strict tier
 QUICK = TRANSITION  # how far a cell has to be ahead of what SLEW allows to be called quick
 LONGEST_STEP = 0.25  # seconds: a show that stood still gets no more allowance than this
-SETTLED = 0.01  # of white: so near to what is wanted a slewed cell is let go
+SETTLED = 0.01  # of white: so near to what is wanted a slewed cell is let go,
+FADED = 2.5  # or after so many seconds: white to black takes two, and what is still apart then is somebody who moves
+LEAST_STEP = 0.001  # seconds that a cell has been behind at the least
 AGES = 5  # how many of the newest transitions are remembered in each cell
 FIRST_AGE = 100.0  # seconds: never
 

@@ -101,6 +101,7 @@ class CardGuard:
             second_ages=second_ages, second_more=second_more, shut=card.shut, ahead=card.total, long_run=card.long_run,
             begins=begins, strict=self._tier == "strict", elapsed=elapsed, horizon=rules.HORIZON,
             settled=rules.SETTLED, at_once=layout.at_once, tired_after=rules.TIRED_AFTER,
+            faded=rules.FADED, passed=max(rules.LEAST_STEP, min(elapsed, rules.LONGEST_STEP)),
         )  # fmt: skip
         last, shown = card.outputs
         card.turn_outputs()
@@ -205,7 +206,7 @@ class CardGuard:
         behind = np.zeros((layout.rows, layout.columns, 4), np.float32)
         seen = signals(np.ascontiguousarray(cells[..., :3], np.float32))
         behind[..., :2] = seen.followed.transpose(1, 2, 0)
-        behind[..., 2] = 1
+        behind[..., 2] = rules.LEAST_STEP
         new.counted[4].write(behind)
         new.long_run.write(old.long_run.read())
         old.release()

@@ -25,6 +25,8 @@ from needs import needs_tool
 from simulated_wall import SimulatedWall
 from xvfb import a_display
 
+pytestmark = pytest.mark.beside
+
 SIZE = (160, 90)
 SLOWLY = 0.09  # seconds by hand that a refresh takes here: less than the guard allows at once
 

@@ -22,6 +22,8 @@ from installation.programs import Program
 from installation.veil import Veil
 from invented import noise_frame, soft_veil
 
+pytestmark = pytest.mark.beside
+
 RED, BLUE = (214, 30, 40), (30, 60, 200)
 SIZES = pytest.mark.parametrize("size", [PHONE, DESKTOP], ids=["phone", "desktop"])
 

@@ -20,6 +20,8 @@ from installation.page.limits import Limit, Limits
 from installation.veil import Veil
 from invented import noise_frame
 
+pytestmark = pytest.mark.beside
+
 OPEN = Limits(requests=Limit(1e6, 1e6), guesses=Limit(1e6, 1e6))
 ENDLESS = "/picture.mjpeg"  # has tests of its own
 EXAMPLES = 200 if os.environ.get("DREAMWALL_SOAK") else 4  # drawn for each operation, beside the edges of its schema

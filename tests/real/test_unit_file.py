@@ -13,6 +13,8 @@ from installation.options import given, parse
 from installation.settings import Settings
 from needs import needs_tool
 
+pytestmark = pytest.mark.beside
+
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 UNIT = DOCS / "dreamwall.service"
 PAGE = (DOCS / "kiosk.md").read_text(encoding="utf-8")

@@ -23,6 +23,8 @@ from loopback_mjpeg import MjpegServer
 from needs import free_port, needs_tool
 from xvfb import a_display
 
+pytestmark = pytest.mark.beside
+
 
 @pytest.fixture(scope="module")
 def display():

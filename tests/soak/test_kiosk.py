@@ -12,6 +12,8 @@ from installation.__main__ import main
 from installation.programs import Programs
 from pictures import texture
 
+pytestmark = pytest.mark.beside
+
 LONG = bool(os.environ.get("DREAMWALL_SOAK"))
 FPS = 5
 

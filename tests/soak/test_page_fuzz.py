@@ -19,6 +19,8 @@ from installation.page.limits import Limit, Limits
 from installation.veil import Veil
 from invented import noise_frame
 
+pytestmark = pytest.mark.beside
+
 SOAK = bool(os.environ.get("DREAMWALL_SOAK"))
 REQUESTS = 100_000 if SOAK else 2_000
 SEED = 20_260

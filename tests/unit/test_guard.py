@@ -217,6 +217,18 @@ def test_a_cut_is_a_fade_in_the_strict_tier() -> None:
     assert 1.9 <= arrived <= 2.2
 
 
+def test_what_moves_after_a_cut_is_let_go() -> None:
+    """Once a fade had its time, nobody who moves in the new picture is held back, however restless."""
+    guard = Guard()
+    guard(plain(BLACK, SMALL), 0.0)
+    for at in range(72):
+        picture = plain(grey(0.6), SMALL)
+        picture[:6] = grey(0.55 + 0.08 * (at % 2))
+        shown = guard(picture, 1 / 24)
+    np.testing.assert_array_equal(shown, picture)
+    assert guard.state.held == 0
+
+
 @pytest.mark.parametrize("stall", [0.5, 30.0])
 def test_a_stall_saves_nothing_up(stall: float) -> None:
     """A show that stood still may not jump afterwards further than a tenth of a second allows."""

@@ -3,7 +3,7 @@
 // How many cells of a tile are wanted to run ahead of what the slew limit allows: luminance up, redness up, and down.
 
 uniform sampler2D wanted;     // cells of light
-uniform sampler2D follower;   // cells: luminance, redness, whether it is behind, mode
+uniform sampler2D follower;   // cells: luminance, redness, seconds behind, mode
 uniform int tile;
 uniform float quick;
 

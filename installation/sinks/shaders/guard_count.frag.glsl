@@ -5,7 +5,7 @@
 uniform sampler2D emitted;    // cells of light and churn, just emitted
 uniform sampler2D before;     // the same of the output before
 uniform sampler2D follower;   // luminance, redness, -, -
-uniform sampler2D mode;       // whether behind, mode
+uniform sampler2D mode;       // seconds behind, mode
 uniform sampler2D first_ages; // of luminance: seconds since the newest four transitions
 uniform sampler2D first_more; // the fifth; way, low, high
 uniform sampler2D second_ages;  // the same of saturated red

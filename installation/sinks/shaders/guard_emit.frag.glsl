@@ -5,7 +5,7 @@
 uniform sampler2D picture;    // what is wanted, 8-bit levels
 uniform sampler2D last;       // linear light, not rounded
 uniform sampler2D shown;      // the last output, 8-bit levels
-uniform sampler2D mode;       // cells, top row first: whether behind, mode
+uniform sampler2D mode;       // cells, top row first: seconds behind, mode
 uniform sampler2D curve;
 uniform sampler2D table;      // 256 x 256 steps of light: the nearest level
 uniform float reach;          // of white: how far a slewed channel may go in this refresh

@@ -4,7 +4,7 @@
 
 uniform sampler2D wanted;     // cells of light
 uniform sampler2D emitted;    // the same of the last output
-uniform sampler2D follower;   // luminance, redness, whether it is behind, last mode
+uniform sampler2D follower;   // luminance, redness, seconds for which it has been behind, last mode
 uniform sampler2D first_ages; // seconds since the newest four transitions of luminance
 uniform sampler2D first_more; // the fifth; way, low, high
 uniform sampler2D second_ages;
@@ -20,9 +20,11 @@ uniform float horizon;
 uniform float quick;
 uniform float at_once;        // in cells
 uniform float settled;
+uniform float faded;          // seconds
+uniform float passed;         // seconds, bounded
 uniform float tired_after;
 
-out vec4 mode;                // whether it is behind, mode
+out vec4 mode;                // seconds for which it has been behind, mode
 
 const vec3 LUMA = vec3(0.2126, 0.7152, 0.0722);
 
@@ -45,7 +47,7 @@ void main() {
     bool tired = closed.z > 0.5 && texelFetch(long_run, ivec2(0), 0).x >= tired_after;
     bool frozen = (closed.x > 0.5 && fifth < horizon) || (tired && newest.y < horizon), behind = false;
     if (strict) {
-        behind = known.z > 0.5 && any(greaterThan(abs(asked - followed(emitted, cell)), vec2(settled)));
+        behind = known.z > 0.0 && known.z < faded && any(greaterThan(abs(asked - followed(emitted, cell)), vec2(settled)));
         vec2 far = asked - known.xy;
         bvec4 runs = greaterThanEqual(vec4(far, -far), vec4(quick));
         vec4 cells_ahead = texelFetch(ahead, ivec2(0), 0);
@@ -53,5 +55,5 @@ void main() {
         frozen = frozen || (behind && newest.y < horizon);
         behind = behind || frozen;
     }
-    mode = vec4(behind ? 1.0 : 0.0, frozen ? 2.0 : behind ? 1.0 : 0.0, 0.0, 1.0);
+    mode = vec4(behind ? known.z + passed : 0.0, frozen ? 2.0 : behind ? 1.0 : 0.0, 0.0, 1.0);
 }
