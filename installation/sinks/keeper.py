@@ -179,7 +179,8 @@ class Keeper:
         names = (f"{stem}{'' if number == 1 else f'-{number}'}{suffix}" for number in range(1, 1000))
         for name in names:
             path = self.folder / name
-            if not path.exists() and not path.with_name(f"{name}.part").exists():
+            # In this order: a film that is finished between the two questions has its name by the second.
+            if not path.with_name(f"{name}.part").exists() and not path.exists():
                 return path
         raise FileExistsError(f"{self.folder} is full of pictures of this second")
 
