@@ -22,13 +22,13 @@ from models.ascent import Stepping
 from models.leap_net import LeapNet
 
 SHIPPED = Path(__file__).with_name("leap.safetensors")
-FORMAT = "dreamwall-leap-2"
+FORMAT = "dreamwall-leap-3"
 
 
 def save(net: LeapNet, path: Path, card: dict[str, Any]) -> None:
     """Write the network, folded and in half precision, with its shape and model card as the file's metadata."""
     state = {name: value.half().contiguous() for name, value in net.fold().state_dict().items()}
-    shape = {name: getattr(net, name) for name in ("taps", "directions", "widths", "blocks", "plan")}
+    shape = {name: getattr(net, name) for name in ("taps", "directions", "widths", "blocks", "plan", "kin")}
     save_file(state, path, {"format": FORMAT, "shape": json.dumps(shape), "card": json.dumps(card, ensure_ascii=False)})
 
 
@@ -104,15 +104,19 @@ class Leap(Stepping):
         if channels is not None and any(len(row) != len(self.directions) for row in channels):
             known = ", ".join(self.directions) or "none"
             raise ValueError(f"the leap's channels are its directions ({known}): a number for each, at every layer")
+        used = list(self.layers)
         if not isinstance(weights, Tensor):
             if sum(weights) <= 0:
                 return torch.zeros_like(image, dtype=torch.float32)
+            used = [layer for layer, weight in zip(self.layers, weights, strict=True) if weight > 0]
             weights = torch.tensor(list(weights), dtype=torch.float32, device=self.device)
+        deepest = self.net.taps[-1]
         shares = weights / weights.sum().clamp_min(1e-6)
         wished = torch.zeros(len(self.layers), len(self.directions), device=self.device)
         if channels is not None:
             wished = torch.stack(list(channels)).to(self.device, torch.float32)
         mix, emphasis = shares @ self._places, (shares @ wished).clamp(0, 1)
         picture = image.to(self.device, self.dtype).contiguous(memory_format=torch.channels_last)
-        direction: Tensor = self.net(picture, *(wish[None].to(self.dtype) for wish in (mix, emphasis)))
+        wishes = (wish[None].to(self.dtype) for wish in (mix, emphasis))
+        direction: Tensor = self.net(picture, *wishes, draws=used != [deepest], lays=deepest in used)
         return direction.float()

@@ -6,6 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from models.creatures import KIN, Creatures
 from models.directions import NAMES
 
 TAPS = ("Conv2d_4a_3x3", "Mixed_5b", "Mixed_5d", "Mixed_6b", "Mixed_6c", "Mixed_6e")
@@ -77,6 +78,11 @@ def cleared(direction: Tensor) -> Tensor:
     return F.pixel_shuffle(cells - F.avg_pool2d(cells, 5, 1, 2, count_include_pad=False), GRAIN)
 
 
+def padded(picture: Tensor) -> Tensor:
+    """`picture` with its right and lower edge repeated until its sides are multiples of `GRAIN`."""
+    return F.pad(picture, (0, -picture.shape[3] % GRAIN, 0, -picture.shape[2] % GRAIN), mode="replicate")
+
+
 class LeapNet(nn.Module):
     """Picture as dreamed so far and what is wished for in, direction of change out.
 
@@ -84,7 +90,8 @@ class LeapNet(nn.Module):
     pixels are folded into channels on the way in and unfolded on the way out (pixel shuffle: Shi et al., 2016), skips
     join equal sizes.  At its waist it says in a few numbers what shall be seen in each cell, the ``plan``, and nothing
     else goes on from there, so that painting can be taught on plans that are known to be good
-    (`docs/decisions/0012-a-leap-is-recognised.md`).
+    (`docs/decisions/0012-a-leap-is-recognised.md`).  For the deepest tap it does not draw but lays `creatures`
+    (`docs/decisions/0015-creatures-are-laid.md`), and its own part is taught nothing about that.
     """
 
     # See `models.leap.Leap`; chosen by eye.  Its changes agree from call to call, where the grain of true gradients
@@ -100,10 +107,12 @@ class LeapNet(nn.Module):
         widths: tuple[int, int, int, int] = (16, 40, 96, 144),
         blocks: int = 3,
         plan: int = 128,
+        kin: Sequence[int] = KIN,
     ) -> None:
         super().__init__()
         self.taps, self.directions, self.widths, self.blocks = tuple(taps), tuple(directions), widths, blocks
-        self.plan = plan
+        self.plan, self.kin = plan, tuple(kin)
+        self.creatures = Creatures(self.kin)
         half, quarter, eighth, deep = widths
         code = 48
         wishes = len(self.taps) + len(self.directions)
@@ -120,12 +129,23 @@ class LeapNet(nn.Module):
         self.leave = nn.Conv2d(half, 12, 3, 1, 1, padding_mode="reflect")
         nn.init.normal_(self.leave.weight, std=0.05)
 
-    def forward(self, picture: Tensor, weights: Tensor, emphasis: Tensor) -> Tensor:
+    def forward(
+        self, picture: Tensor, weights: Tensor, emphasis: Tensor, draws: bool = True, lays: bool = True
+    ) -> Tensor:
         """`picture`: (N, 3, H, W), RGB in [-1, 1], H and W at least 64. `weights`: (N, taps) or (1, taps), at least 0;
         only their proportions count. `emphasis`: (N, directions) or (1, directions) in 0..1, 0 for a layer's own dream.
-        Returns (N, 3, H, W): a direction, without unit; its mean per colour is near 0 everywhere.
+        ``draws``, ``lays``: False where the weights of all taps but the deepest, or of the deepest, are known to be 0;
+        saves the work.  Returns (N, 3, H, W): a direction, without unit; its mean per colour is near 0 everywhere.
         """
-        return self.planned(picture, weights, emphasis)[0]
+        if not lays:
+            return self.planned(picture, weights, emphasis)[0]
+        height, width = picture.shape[2:]
+        laid: Tensor = self.creatures(padded(picture), emphasis)[:, :, :height, :width]
+        if not draws:
+            return laid
+        share = (weights[:, -1:] / weights.sum(1, keepdim=True).clamp_min(1e-6))[:, :, None, None]
+        drawn = self.planned(picture, torch.cat((weights[:, :-1], torch.zeros_like(weights[:, -1:])), 1), emphasis)[0]
+        return drawn.lerp(laid, share)
 
     def planned(
         self, picture: Tensor, weights: Tensor, emphasis: Tensor, plan: Tensor | None = None
@@ -136,7 +156,7 @@ class LeapNet(nn.Module):
         """
         height, width = picture.shape[2:]
         code = self.code(torch.cat((weights / weights.sum(1, keepdim=True).clamp_min(1e-6), emphasis), 1))
-        whole = F.pad(picture, (0, -width % GRAIN, 0, -height % GRAIN), mode="replicate")
+        whole = padded(picture)
         half = F.relu(self.enter(F.pixel_unshuffle(torch.cat((whole, evened(whole)), 1), 2)))
         quarter = F.relu(self.down_quarter(half))
         eighth = self.look_eighth(F.relu(self.down_eighth(quarter)), code)

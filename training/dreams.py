@@ -1,8 +1,8 @@
 """True dreams to learn from: `python -m training.dreams --teacher PATH --photos DIR --out DIR --count N`.
 
 Each is a made-up scene (`pictures`), a mixture of layers and of named directions, and what some twenty steps of true
-gradient ascent over three octaves make of it, or twice as many for the deepest tap.  Number k is always the same and
-what is there already is skipped, so the work can be stopped and gone on with.
+gradient ascent over three octaves make of it.  Number k is always the same and what is there already is skipped, so the
+work can be stopped and gone on with.
 """
 
 import argparse
@@ -28,9 +28,9 @@ from training.reference import at_strength
 
 HEIGHT, WIDTH = 240, 320
 OCTAVES, SIZE = 3, 2.7 / 127.5  # of a step: its mean change
-STEPS = (6, 6, 6, 6, 6, 14)  # at each octave, by the tap that leads; the deepest is slow to come
+STEPS = 6  # at each octave
 RMS = 0.12  # of the dream in [-1, 1]; a little more than it is judged at, since the leap only comes near
-LEADS = (0.10, 0.13, 0.17, 0.25, 0.15, 0.20)  # how often each tap leads
+LEADS = (0.13, 0.16, 0.21, 0.31, 0.19, 0)  # how often each tap leads; for the deepest there are `training.creatures`
 DIRECTED = 0.35  # share of dreams with a named direction; only where creatures live
 FIRST_DIRECTED = TAPS.index("Mixed_5d")
 
@@ -89,7 +89,7 @@ def main() -> None:
 def dreamt(ascent: Eager, base: Tensor, weights: Sequence[float], channels: Sequence[Tensor] | None) -> Tensor:
     """The residual of a dream from the smallest octave to the largest, at the strength that the leap learns."""
     residual, dreamer = torch.zeros_like(base), Dreamer(ascent)
-    recipe = Recipe(weights, SIZE, STEPS[int(np.flatnonzero(weights)[-1])], octaves=1, channels=channels)
+    recipe = Recipe(weights, SIZE, STEPS, octaves=1, channels=channels)
     for size in reversed(octave_sizes(HEIGHT, WIDTH, OCTAVES)):
         residual = dreamer.dream(resize(base, size), resize(residual, size), recipe)
     return at_strength(base, residual, RMS)

@@ -42,12 +42,14 @@ def arguments(given: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--cache", type=Path, help="where true dreams are kept (default: in Dreamwall's cache folder)")
     parser.add_argument("--write", action="store_true", help="put the figures into the file's model card")
     parser.add_argument("--search", action="store_true", help="first find the schedule that serves this leap best")
+    parser.add_argument("--only", help="taps to measure again; of the others stays what the card says")
     parser.add_argument("--taps", help="mixtures for the long run: Mixed_5b,Conv2d_4a_3x3+Mixed_6b (default: four)")
     parser.add_argument("--frames", type=int, default=FRAMES, help=f"of the long run (default: {FRAMES})")
     parser.add_argument("--most", type=int, help="photographs, for a quick look")
     parser.add_argument("--parts", default=",".join(PARTS), help=f"for a quick look, some of {','.join(PARTS)}")
     args = parser.parse_args(given)
     args.parts = args.parts.split(",")
+    args.only = args.only.split(",") if args.only else []
     if unknown := set(args.parts) - set(PARTS):
         parser.error(f"--parts: there is no {', '.join(sorted(unknown))}; there are {', '.join(PARTS)}")
     if args.write and (args.most or set(args.parts) != set(PARTS)):
@@ -105,6 +107,19 @@ def stamina(
     return report, drawn
 
 
+def known(leap: Leap, part: str, only: Sequence[str]) -> dict[str, Any]:
+    """What the card says of ``part`` at the taps that are not to be measured again; nothing where all are."""
+    said = leap.card.get("measured", {}).get(part, {}) if only else {}
+    return {tap: numbered(row) for tap, row in said.items() if tap not in only}
+
+
+def numbered(value: Any) -> Any:
+    """With numbers for keys again, where JSON has made them into text."""
+    if not isinstance(value, dict):
+        return value
+    return {int(key) if str(key).isdigit() else key: numbered(v) for key, v in value.items()}
+
+
 def rounded(value: Any) -> Any:
     """Three digits of every number; more would only look exact."""
     if isinstance(value, dict):
@@ -132,6 +147,8 @@ def measure(args: argparse.Namespace, console: Console) -> dict[str, Any]:
         raise SystemExit(str(error)) from error
     if missing := set(leap.layers) - set(references.teacher.layers):
         raise SystemExit(f"{args.teacher} is not this leap's teacher: it has no {', '.join(sorted(missing))}")
+    if unknown := set(args.only) - set(leap.layers):
+        raise SystemExit(f"--only: this leap has no {', '.join(sorted(unknown))}; it has {', '.join(leap.layers)}")
     photos, mixed = photographs(args.photos, args.most, device), mixtures(args.taps, leap.layers)
     scenes = {"still": [photos[0].picture]}
     if args.clip:
@@ -147,14 +164,15 @@ def measure(args: argparse.Namespace, console: Console) -> dict[str, Any]:
         schedule = ranked[0][0]
         measured["search"] = [{"schedule": str(tried), "rise": rise} for tried, rise in ranked]
     measured["schedule"] = str(schedule)
-    leapt = Leapt(leap, schedule)
+    leapt = Leapt(leap.only(args.only) if args.only else leap, schedule)
     if "transfer" in args.parts:
-        measured["transfer"] = transfer(leapt, references, photos, track)
+        found = known(leap, "transfer", args.only) | transfer(leapt, references, photos, track)
+        measured["transfer"] = {tap: found[tap] for tap in leap.layers if tap in found}
         plots.plot_transfer(measured["transfer"], args.out / "leap-transfer.png")
     if "judge" in args.parts:
         measured["judge"] = second_judge(judge, leapt, references, photos, track) if judge else "not judged: no --judge"
     if "own" in args.parts:
-        measured["own"] = own(leapt, references, photos)
+        measured["own"] = known(leap, "own", args.only) | own(leapt, references, photos)
     if "stamina" in args.parts:
         measured["stamina"], drawn = stamina(leap, references.teacher, scenes, mixed, args.frames)
         plots.plot_stamina(drawn, args.out / "leap-stamina.png")

@@ -23,7 +23,6 @@ AFRESH = 0.1  # how often one of them gives way to a new one
 ROOM = 16  # pixels by which a window moves about over its state, so that no grid of the network's builds up,
 MOVES = 1 / 12  # and how often: as in the show (`models.leap.Leap`), since strokes laid elsewhere each time blur
 LEVELS = 127.5
-WIDE = 224, 2  # pixels of a window, and windows a batch, for the deepest tap: it sees little in a small one
 
 
 @dataclass(slots=True)
@@ -63,7 +62,7 @@ class Batch:
 
 
 class States:
-    """Draws batches.  ``side``: pixels of a window, but for the deepest tap (`WIDE`)."""
+    """Draws batches.  ``side``: pixels of a window."""
 
     def __init__(self, lessons: Sequence[Lesson], rng: np.random.Generator, side: int) -> None:
         self.rng, self.side = rng, side
@@ -78,8 +77,6 @@ class States:
         leads in all of them; None: any, but no states of its own.
         """
         rng, side = self.rng, self.side
-        if lead == len(TAPS) - 1:
-            side, count = WIDE
         known = self.lessons if lead is None else self.led[lead]
         kind = str(rng.choice(list(kinds), p=list(kinds.values())))
         if kind == "own":

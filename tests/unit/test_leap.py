@@ -80,11 +80,14 @@ def test_morph_is_continuous(leap: Leap) -> None:
 
 def test_shift_goes_along(leap: Leap) -> None:
     """Shifting the picture by 16 pixels shifts the change along."""
-    wide = scene(3, 256, 336)
     for k in range(len(leap.layers)):
-        here, there = (leap.gradient(wide[:, :, o : o + 240, o : o + 320], one(leap, k)) for o in (0, 16))
-        here, there = here[:, :, 16:, 16:], there[:, :, :-16, :-16]
-        assert correlation(here[:, :, 32:-32, 32:-32], there[:, :, 32:-32, 32:-32]) >= 0.7
+        found = []
+        for seed in range(3, 9):  # a creature at the border may come or go, so one scene says little
+            wide = scene(seed, 256, 336)
+            here, there = (leap.gradient(wide[:, :, o : o + 240, o : o + 320], one(leap, k)) for o in (0, 16))
+            here, there = here[:, :, 16:, 16:], there[:, :, :-16, :-16]
+            found.append(correlation(here[:, :, 32:-32, 32:-32], there[:, :, 32:-32, 32:-32]))
+        assert sum(found) / len(found) >= 0.7
 
 
 def test_no_mark_at_the_border(leap: Leap) -> None:

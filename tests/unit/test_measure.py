@@ -41,7 +41,9 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An untrained leap and teacher with two taps, another network, two photographs and a film."""
     folder = tmp_path_factory.mktemp("files")
     torch.manual_seed(0)
-    save(LeapNet(TAPS, widths=(4, 8, 8, 8), blocks=1), folder / "leap.safetensors", {"teacher": "random"})
+    net = LeapNet(TAPS, widths=(4, 8, 8, 8), blocks=1)
+    torch.nn.init.normal_(net.creatures.pictures)
+    save(net, folder / "leap.safetensors", {"teacher": "random"})
     write(inception_v3(TAPS[-1]), folder / "teacher.safetensors")
     write(googlenet("inception3b"), folder / "judge.safetensors")
     (folder / "photos").mkdir()
@@ -100,6 +102,20 @@ def test_everything_is_measured_and_written_down(files: Path, tmp_path: Path, ca
     assert all(word in said for word in (*TAPS, "Transfer", "Second judge", "Own dream", "Stamina", "GFLOP"))
 
 
+def test_one_tap_is_measured_again(files: Path, tmp_path: Path) -> None:
+    """After a part of the network has changed its taps are measured alone; what is known of the others stays."""
+    leap = Leap.load(files / "leap.safetensors")
+    curve = {"leap": {"objective": {"0": 1.0, "1": 2.0}, "value": {"0": 0.5, "1": 1.0}}}
+    curve |= {"true": {"objective": {"0": 1.0, "4": 2.0}}, "reached": {"value": 1.0, "rise": 1.0, "calls": 1}}
+    told = {"transfer": {TAPS[0]: curve}, "own": {TAPS[0]: {kind: {"alike": 0.5} for kind in ("leap", "true")}}}
+    save(leap.net, tmp_path / "leap.safetensors", {**leap.card, "measured": told})
+    more = ["--only", TAPS[1], "--parts", "transfer", "--leap", str(tmp_path / "leap.safetensors")]
+    found = run(files, tmp_path, *more)["transfer"]
+    assert list(found) == list(TAPS)
+    assert found[TAPS[0]] == curve and set(found[TAPS[1]]["leap"]["value"]) == {"0", "1", "8"}
+    assert (tmp_path / "leap-transfer.png").read_bytes().startswith(PNG)
+
+
 def test_without_a_second_judge_it_says_so(files: Path, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
     """Where there is no other network the report says that nothing was judged, and a quick look stays quick."""
     found = run(files, tmp_path, "--parts", "judge", "--most", "1")
@@ -115,6 +131,7 @@ def test_without_a_second_judge_it_says_so(files: Path, tmp_path: Path, capsys: 
         (["--write", "--most", "1"], "--write needs"),
         (["--frames", "40"], "takes 50"),
         (["--taps", "Mixed_5b"], "no Mixed_5b"),
+        (["--only", "Mixed_5b"], "no Mixed_5b"),
         (["--clip", "nowhere.mp4"], "nowhere.mp4"),
         (["--judge", "nowhere.pth"], "nowhere.pth"),
         (["--teacher", "judge.safetensors"], "not this leap's teacher"),

@@ -12,10 +12,13 @@ import torch.nn.functional as F
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lively import lively
 from models.directions import NAMES
+from models.inception import inception_v3
 from models.leap import Leap
-from models.leap_net import TAPS
-from training import gather, train
+from models.leap import save as save_leap
+from models.leap_net import TAPS, LeapNet
+from training import creatures, gather, train
 from training.dreams import FIRST_DIRECTED, Lesson, Wish, lessons, save, wish
 from training.judge import SHALLOW, Judge, apart
 from training.pictures import Stock
@@ -263,3 +266,46 @@ def test_a_training_goes_on_where_it_was_stopped(tmp_path, monkeypatch):
     again = train.Trainer(args)
     assert again.count == 4 and again.spent == 0.9
     assert again.iterate()["count"] == 5
+
+
+def test_creatures_are_grown_into_a_leap(folder, tmp_path, monkeypatch):
+    """They come into a leap that goes on drawing as it did, beside a sheet and a log; what is resumed counts on."""
+    monkeypatch.setattr(creatures, "load_network", lambda _file: lively(inception_v3, TAPS[-1]))
+    for name, value in {"SCENES": 3, "WINDOW": 128, "BATCH": 2}.items():
+        monkeypatch.setattr(creatures, name, value)
+    out = tmp_path / "leap.safetensors"
+    torch.manual_seed(1)
+    save_leap(LeapNet(), out, {"teacher": "none"})
+    picture, drawn, laid = next(some_lessons(1))[0], [0, 1.0, 0, 0, 0, 0], [0, 0, 0, 0, 0, 1.0]
+    before = Leap.load(out)
+    assert not before.gradient(picture, laid).any(), "none have been grown yet"
+    args = argparse.Namespace(teacher=None, photos=folder, into=out, iterations=2, resume=False, seed=1, every=1e9)
+    creatures.Growth(args).run()
+    after = Leap.load(out)
+    assert after.card == {"teacher": "none", "creatures": 2}
+    assert after.gradient(picture, laid).any()
+    assert torch.equal(after.gradient(picture, drawn), before.gradient(picture, drawn))
+    assert cv2.imread(str(tmp_path / "leap.creatures.png")) is not None
+    args.resume, args.iterations = True, 3
+    creatures.Growth(args).run()
+    log = (tmp_path / "leap.creatures.jsonl").read_text().splitlines()
+    assert [json.loads(line)["count"] for line in log] == [1, 2, 3]
+    assert all(np.isfinite(json.loads(line)["whole"]) for line in log)
+    assert Leap.load(out).card["creatures"] == 3
+    assert not torch.equal(Leap.load(out).gradient(picture, laid), after.gradient(picture, laid))
+
+
+def test_a_creature_is_a_picture_on_nothing():
+    """Whatever the waves, it fades out to its edge, has a strength of one and no colour of its own."""
+    found = creatures.pictures(torch.randn(2, 3, 64, 33, 2, generator=torch.Generator().manual_seed(2)))
+    assert found.shape == (2, 3, 64, 64)
+    assert found.mean((2, 3)).abs().max() < 1e-4
+    assert creatures.strength(found).flatten().tolist() == pytest.approx([1, 1], abs=1e-4)
+    assert found[:, :, 0].abs().max() < 0.2 * found.abs().max()
+
+
+def test_alike_is_what_creatures_have_in_common():
+    """Nothing where each is seen by channels of its own, much where two are seen by the same."""
+    apart = creatures.alike(torch.eye(4) + 0.1)
+    twins = creatures.alike(torch.eye(4)[[0, 0, 1, 2]] + 0.1)
+    assert float(apart) == pytest.approx(0, abs=1e-5) and float(twins) > 0.4
