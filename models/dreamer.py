@@ -66,18 +66,18 @@ class Dreamer:
         self._turn += 1
         start = resize(base + residual, size)
         mask = None if recipe.mask is None else resize(recipe.mask, size)
-        picture = start
+        picture, grid = start, self.ascent.rolls_by(recipe.weights)
         for _ in range(recipe.steps):
             picture = self.ascent.step(
-                picture, recipe.weights, recipe.step, self._jitter(recipe.jitter), recipe.channels, mask
+                picture, recipe.weights, recipe.step, self._jitter(recipe.jitter, grid), recipe.channels, mask
             )
         change = resize(picture - start, (base.shape[-2], base.shape[-1]))
         residual = residual + (change if recipe.mask is None else change * recipe.mask)
         return (base + residual).clamp_(-1, 1) - base
 
-    def _jitter(self, most: int) -> tuple[int, int]:
-        """The next roll, from a fixed sequence: random rolls flicker on video."""
+    def _jitter(self, most: int, grid: int) -> tuple[int, int]:
+        """The next roll, by multiples of ``grid``, from a fixed sequence: random rolls flicker on video."""
         place = self._roll // self.ascent.holds + 1
         self._roll += 1
-        y, x = (int((place * r % 1.0) * (2 * most + 1)) - most for r in _R2)
+        y, x = (grid * round((int((place * r % 1.0) * (2 * most + 1)) - most) / grid) for r in _R2)
         return y, x

@@ -19,6 +19,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from models.ascent import Stepping
+from models.creatures import CELL
 from models.leap_net import LeapNet
 
 SHIPPED = Path(__file__).with_name("leap.safetensors")
@@ -85,6 +86,14 @@ class Leap(Stepping):
         fewer.layers = tuple(layers)
         fewer._places = torch.stack([self._places[self.layers.index(layer)] for layer in layers])
         return fewer
+
+    def rolls_by(self, weights: Sequence[float]) -> int:
+        """Where creatures are most of it, by whole places of theirs: laid half a place further they would blur.
+
+        What the network draws needs any roll, or its grid would show.
+        """
+        laid = sum(weight for layer, weight in zip(self.layers, weights, strict=True) if layer == self.net.taps[-1])
+        return CELL if 2 * laid > sum(weights) else 1
 
     @torch.no_grad()
     def gradient(

@@ -32,6 +32,10 @@ class Ascent(Protocol):
     @property
     def status(self) -> str: ...
 
+    def rolls_by(self, weights: Sequence[float]) -> int:
+        """By multiples of how many pixels the picture is best rolled, with these ``weights``; 1 for a true gradient."""
+        ...
+
     def gradient(self, image: Tensor, weights: Sequence[float], channels: Sequence[Tensor] | None = None) -> Tensor:
         """The direction of steepest ascent, of any length, (1, 3, H, W) float32 like ``image``.
 
@@ -64,6 +68,10 @@ class Stepping:
     """The step made of a gradient: all of it for engines that know no quicker way."""
 
     holds = 1
+
+    def rolls_by(self, weights: Sequence[float]) -> int:  # noqa: ARG002 (part of the seam)
+        """See `Ascent.rolls_by`."""
+        return 1
 
     def step(
         self: Ascent,

@@ -65,6 +65,10 @@ class Graphed:
             return f"{self._inner.status}; not graphed: {why}"
         return f"graphed over {self._inner.status}; not all of {width}x{height}: {why}"
 
+    def rolls_by(self, weights: Sequence[float]) -> int:
+        """See `models.ascent.Ascent.rolls_by`."""
+        return self._inner.rolls_by(weights)
+
     def gradient(self, image: Tensor, weights: Sequence[float], channels: Sequence[Tensor] | None = None) -> Tensor:
         """See `models.ascent.Ascent.gradient`."""
         found = self._replayed(image, weights, channels, None)

@@ -78,6 +78,27 @@ def test_a_roll_holds_as_long_as_the_ascent_asks():
         assert rolls == [roll for roll in rolls[::holds] for _ in range(holds)]
 
 
+def test_rolls_go_by_what_the_ascent_asks():
+    """They are the same as ever for a true gradient, and for one with places of its own the nearest whole place."""
+    one, two = Dreamer(Uphill()), Dreamer(Uphill())
+    for _ in range(100):
+        near, whole = one._jitter(16, 1), two._jitter(16, 8)
+        assert all(b % 8 == 0 and abs(a - b) <= 4 for a, b in zip(near, whole, strict=True))
+
+    class Placed(Uphill):
+        def rolls_by(self, weights):
+            assert tuple(weights) == (1.0,)
+            return 8
+
+        def step(self, image, weights, size, shift, channels=None, mask=None):
+            self.seen.append(shift)
+            return image
+
+    ascent = Placed()
+    Dreamer(ascent).dream(picture(), torch.zeros(1, 3, 120, 160), Recipe((1.0,), steps=9))
+    assert len(set(ascent.seen)) > 4 and all(n % 8 == 0 for shift in ascent.seen for n in shift)
+
+
 def test_a_step_is_as_long_as_it_says():
     """The mean change of a frame is steps times step, whatever the gradient's own size."""
     residual = Dreamer(Uphill()).dream(picture() * 0, torch.zeros(1, 3, 120, 160), Recipe((1.0,), step=0.03, steps=2))
@@ -95,8 +116,8 @@ def test_the_dream_stays_in_range():
 def test_jitter_comes_from_a_fixed_sequence():
     """Two dreamers roll the picture alike, so that a rehearsal is the same every time; and never farther than asked."""
     one, two = Dreamer(Uphill()), Dreamer(Uphill())
-    rolls = [one._jitter(16) for _ in range(500)]
-    assert rolls == [two._jitter(16) for _ in range(500)]
+    rolls = [one._jitter(16, 1) for _ in range(500)]
+    assert rolls == [two._jitter(16, 1) for _ in range(500)]
     assert {abs(v) for roll in rolls for v in roll} == set(range(17))
 
 
