@@ -6,11 +6,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from models.creatures import KIN, Creatures
+from models.creatures import FAINT, KIN, Creatures
 from models.directions import NAMES
 
 TAPS = ("Conv2d_4a_3x3", "Mixed_5b", "Mixed_5d", "Mixed_6b", "Mixed_6c", "Mixed_6e")
-FAINT = 1.5 / 127.5  # contrast, RMS, below which even the leap sees nothing
 GRAIN = 16  # the network works on sizes that are multiples of this; others are padded by their own edge
 
 

@@ -20,7 +20,7 @@ import torch.nn.functional as F
 from torch import Tensor
 from tqdm import tqdm
 
-from models.creatures import CELL, KIN, SIDE, Creatures, painted
+from models.creatures import CELL, CORE, KIN, SIDE, Creatures, painted
 from models.directions import NAMES, Directions
 from models.leap import Leap, save
 from models.leap_net import TAPS, LeapNet
@@ -134,7 +134,7 @@ class Growth:
 
     def lay(self, base: Tensor, chance: float) -> Tensor:
         """Where each is laid; those that have been laid too often of late become a little rarer."""
-        side = WINDOW // CELL - 7
+        side = (WINDOW - 4 * CORE) // CELL + 1
         size = (len(base), len(self.shares), side, side)
         luck = torch.from_numpy(self.rng.random(size, np.float32)) * max(0.0, chance)
         laid = self.creatures.found(base, torch.zeros(1, len(KIN)), luck)

@@ -42,7 +42,7 @@ def arguments(given: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--cache", type=Path, help="where true dreams are kept (default: in Dreamwall's cache folder)")
     parser.add_argument("--write", action="store_true", help="put the figures into the file's model card")
     parser.add_argument("--search", action="store_true", help="first find the schedule that serves this leap best")
-    parser.add_argument("--only", help="taps to measure again; of the others stays what the card says")
+    parser.add_argument("--only", help="taps to measure again, but for the long run; the card keeps the others")
     parser.add_argument("--taps", help="mixtures for the long run: Mixed_5b,Conv2d_4a_3x3+Mixed_6b (default: four)")
     parser.add_argument("--frames", type=int, default=FRAMES, help=f"of the long run (default: {FRAMES})")
     parser.add_argument("--most", type=int, help="photographs, for a quick look")
@@ -109,7 +109,9 @@ def stamina(
 
 def known(leap: Leap, part: str, only: Sequence[str]) -> dict[str, Any]:
     """What the card says of ``part`` at the taps that are not to be measured again; nothing where all are."""
-    said = leap.card.get("measured", {}).get(part, {}) if only else {}
+    said = leap.card.get("measured", {}).get(part) if only else None
+    if not isinstance(said, dict):  # not measured, or in words why not
+        return {}
     return {tap: numbered(row) for tap, row in said.items() if tap not in only}
 
 
@@ -170,7 +172,10 @@ def measure(args: argparse.Namespace, console: Console) -> dict[str, Any]:
         measured["transfer"] = {tap: found[tap] for tap in leap.layers if tap in found}
         plots.plot_transfer(measured["transfer"], args.out / "leap-transfer.png")
     if "judge" in args.parts:
-        measured["judge"] = second_judge(judge, leapt, references, photos, track) if judge else "not judged: no --judge"
+        judged = known(leap, "judge", args.only)
+        if judge:
+            judged |= second_judge(judge, leapt, references, photos, track)
+        measured["judge"] = judged or "not judged: no --judge"
     if "own" in args.parts:
         measured["own"] = known(leap, "own", args.only) | own(leapt, references, photos)
     if "stamina" in args.parts:

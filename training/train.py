@@ -2,7 +2,8 @@
 
 The lessons come from `training.dreams`.  First the leap learns by regression to read from a picture what its dream will
 show (`plans`) and to paint what it is told.  Then it is judged by what the teacher sees in its results (`judge`), on
-fresh pictures, on half dreamed ones and on its own (`states`): one tap alone, and then all.  Every `--every` seconds it
+fresh pictures, on half dreamed ones and on its own (`states`): one tap alone, and then all but the
+deepest, which `training.creatures` sees to.  Every `--every` seconds it
 writes FILE, ready for use, and beside it a preview (.png), the log (.jsonl), its curve (.curve.png) and the state to go
 on from (.state.pt).  What ships is the running mean of the network over its last iterations; `training.measure` fills
 in its card.

@@ -16,9 +16,7 @@ NONE = torch.zeros(1, len(NAMES))
 
 @pytest.fixture(scope="module")
 def creatures() -> Creatures:
-    shipped = Leap.load().net.creatures
-    assert shipped is not None
-    return shipped
+    return Leap.load().net.creatures
 
 
 def scene(seed: int) -> Tensor:
@@ -119,14 +117,13 @@ def test_only_the_deepest_layer_lays_them() -> None:
     def of(**weights: float) -> Tensor:
         return leap.gradient(picture, [weights.get(tap, 0.0) for tap in TAPS])
 
-    assert leap.net.creatures is not None
     drawn, laid = of(Mixed_6b=1), of(**{TAPS[last]: 1})
     torch.testing.assert_close(laid, leap.net.creatures(picture, NONE))
     torch.testing.assert_close(of(**{"Mixed_6b": 0.25, TAPS[last]: 0.75}), drawn.lerp(laid, 0.75))
 
 
 def test_rolled_by_whole_places() -> None:
-    """Where creatures are most of the dream they stay where they were laid, to the pixel, however it is rolled."""
+    """Where creatures are most of the dream it is rolled by whole places of theirs, and else by any amount."""
     leap, last = Leap.load(), len(TAPS) - 1
     for share, grid in ((0.0, 1), (0.4, 1), (0.6, CELL), (1.0, CELL)):
         weights = [1 - share] + [0.0] * (last - 1) + [share]

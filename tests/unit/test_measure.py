@@ -107,10 +107,16 @@ def test_one_tap_is_measured_again(files: Path, tmp_path: Path) -> None:
     leap = Leap.load(files / "leap.safetensors")
     curve = {"leap": {"objective": {"0": 1.0, "1": 2.0}, "value": {"0": 0.5, "1": 1.0}}}
     curve |= {"true": {"objective": {"0": 1.0, "4": 2.0}}, "reached": {"value": 1.0, "rise": 1.0, "calls": 1}}
-    told = {"transfer": {TAPS[0]: curve}, "own": {TAPS[0]: {kind: {"alike": 0.5} for kind in ("leap", "true")}}}
+    told = {
+        "judge": {TAPS[0]: {"inception3a": {"leap": 1.5, "true": 2.0}}},
+        "transfer": {TAPS[0]: curve},
+        "own": {TAPS[0]: {kind: {"alike": 0.5} for kind in ("leap", "true")}},
+    }
     save(leap.net, tmp_path / "leap.safetensors", {**leap.card, "measured": told})
-    more = ["--only", TAPS[1], "--parts", "transfer", "--leap", str(tmp_path / "leap.safetensors")]
-    found = run(files, tmp_path, *more)["transfer"]
+    more = ["--only", TAPS[1], "--parts", "transfer,judge", "--leap", str(tmp_path / "leap.safetensors")]
+    measured = run(files, tmp_path, *more)
+    assert measured["judge"] == told["judge"], "nobody judged anew"
+    found = measured["transfer"]
     assert list(found) == list(TAPS)
     assert found[TAPS[0]] == curve and set(found[TAPS[1]]["leap"]["value"]) == {"0", "1", "8"}
     assert (tmp_path / "leap-transfer.png").read_bytes().startswith(PNG)
