@@ -16,9 +16,9 @@ KIN = (4, 4, 3, 1, 2, 1)  # how many there are of each named direction
 SIDE = 64  # pixels of a creature as kept, at half of the picture's resolution; a multiple of `CELL`
 CORE = 16  # pixels of its middle, at a quarter of the resolution, by which it is found
 CELL = 8  # pixels of the picture from one place to the next
-NEAR = 7  # places, in either direction, within which only the best one gets a creature
+NEAR = 9  # places, in either direction, within which only the best one gets a creature
 FAINT = 1.5 / 127.5  # contrast, RMS, below which even the leap sees nothing
-CALM = 0.05  # how much likeness, at most 1, a place is worth that has e times less in it: there it is seen best
+CALM = 0.1  # how much likeness, at most 1, a place is worth that has e times less in it: there it is seen best
 WISHED = 1.0  # likeness that a named direction adds to its creatures
 
 

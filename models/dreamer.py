@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from models.ascent import Ascent
+from models.ascent import Ascent, Viewing
 from models.octaves import octave_sizes, resize
 
 # Steps of the R2 sequence (Roberts, 2018): a point set in the plane that stays evenly spread however far it has got.
@@ -57,7 +57,8 @@ class Dreamer:
         ``base``: the picture, (1, 3, H, W) float32 RGB in [-1, 1].  ``residual``: the same shape; ``base + residual``
         of the result stays in [-1, 1].
         """
-        octaves = max(1, recipe.octaves + 1 - self.ascent.span)
+        viewing = self.ascent.viewing(recipe.weights)
+        octaves = max(1, recipe.octaves + 1 - viewing.span)
         sizes = octave_sizes(base.shape[-2], base.shape[-1], octaves)
         sizes = sizes[min(recipe.skip, len(sizes) - 1) :]
         if self._largest is not None:
@@ -66,18 +67,17 @@ class Dreamer:
         self._turn += 1
         start = resize(base + residual, size)
         mask = None if recipe.mask is None else resize(recipe.mask, size)
-        picture, grid = start, self.ascent.rolls_by(recipe.weights)
+        picture = start
         for _ in range(recipe.steps):
-            picture = self.ascent.step(
-                picture, recipe.weights, recipe.step, self._jitter(recipe.jitter, grid), recipe.channels, mask
-            )
+            shift = self._jitter(recipe.jitter, viewing)
+            picture = self.ascent.step(picture, recipe.weights, recipe.step, shift, recipe.channels, mask)
         change = resize(picture - start, (base.shape[-2], base.shape[-1]))
         residual = residual + (change if recipe.mask is None else change * recipe.mask)
         return (base + residual).clamp_(-1, 1) - base
 
-    def _jitter(self, most: int, grid: int) -> tuple[int, int]:
-        """The next roll, by multiples of ``grid``, from a fixed sequence: random rolls flicker on video."""
-        place = self._roll // self.ascent.holds + 1
+    def _jitter(self, most: int, viewing: Viewing) -> tuple[int, int]:
+        """The next roll, from a fixed sequence: random rolls flicker on video."""
+        place, grid = self._roll // viewing.holds + 1, viewing.grid
         self._roll += 1
         y, x = (grid * round((int((place * r % 1.0) * (2 * most + 1)) - most) / grid) for r in _R2)
         return y, x

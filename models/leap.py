@@ -18,12 +18,18 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from models.ascent import Stepping
+from models.ascent import Stepping, Viewing
 from models.creatures import CELL
 from models.leap_net import LeapNet
 
 SHIPPED = Path(__file__).with_name("leap.safetensors")
 FORMAT = "dreamwall-leap-3"
+# Rolled anew at each call, strokes that come out a little otherwise would blur into blobs; never rolled, the network's
+# grid would show.
+DRAWN = Viewing(span=2, holds=12)
+# Of two sizes in turn the creatures of one would fall over those of the other; rolled by half a place they would blur.
+# Which ones are near the border changes with the roll, and that evens out only where it does not hold.
+LAID = Viewing(span=3, grid=CELL)
 
 
 def save(net: LeapNet, path: Path, card: dict[str, Any]) -> None:
@@ -37,11 +43,9 @@ class Leap(Stepping):
     """The learned ascent engine: `gradient` takes a picture and layer weights and gives the direction to change it in.
 
     `layers` are its taps, shallow to deep, in the order of the weights. Its channels are the named `directions`, alike
-    at every layer (`models.directions.Directions.of_leap`). `reach` is how many plain ascent steps one
-    call stands for: the dreamer moves the picture by its step size times `reach`. `span` is how many octaves one call
-    covers by itself. `holds` is for how many calls in a row the picture is rolled alike: rolled anew at each, strokes
-    that come out a little otherwise would blur into blobs, and never rolled, the network's grid would show. `status`
-    says what runs; `card` is the model card from the file.
+    at every layer (`models.directions.Directions.of_leap`). `reach` is how many plain ascent steps one call stands for:
+    the dreamer moves the picture by its step size times `reach`. `status` says what runs; `card` is the model card from
+    the file.
     """
 
     def __init__(
@@ -55,7 +59,7 @@ class Leap(Stepping):
         self.net = net.fold().requires_grad_(False).to(self.device, dtype)
         self.net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.layers, self.directions = net.taps, net.directions
-        self.reach, self.span, self.holds = net.reach, net.span, net.holds
+        self.reach = net.reach
         self._places = torch.eye(len(self.layers), device=self.device)  # of the layers among the taps
         self.status = f"leap, {str(dtype).removeprefix('torch.')} on {self.device.type}"
 
@@ -87,13 +91,10 @@ class Leap(Stepping):
         fewer._places = torch.stack([self._places[self.layers.index(layer)] for layer in layers])
         return fewer
 
-    def rolls_by(self, weights: Sequence[float]) -> int:
-        """Where creatures are most of it, by whole places of theirs: laid half a place further they would blur.
-
-        What the network draws needs any roll, or its grid would show.
-        """
+    def viewing(self, weights: Sequence[float]) -> Viewing:
+        """As what draws needs it, or where creatures are most of the dream as they do."""
         laid = sum(weight for layer, weight in zip(self.layers, weights, strict=True) if layer == self.net.taps[-1])
-        return CELL if 2 * laid > sum(weights) else 1
+        return LAID if 2 * laid > sum(weights) else DRAWN
 
     @torch.no_grad()
     def gradient(

@@ -96,8 +96,6 @@ class LeapNet(nn.Module):
     # See `models.leap.Leap`; chosen by eye.  Its changes agree from call to call, where the grain of true gradients
     # cancels: at reach 1 people drown in colour.
     reach = 0.35
-    span = 2
-    holds = 12
 
     def __init__(
         self,

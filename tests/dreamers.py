@@ -52,7 +52,7 @@ def a_photograph(seed: int, height: int = 112, width: int = 144) -> Photograph:
 class Fake(Stepping):
     """An ascent whose direction is what ``paint`` makes of the picture, and whose steps are ``size(calls)`` long."""
 
-    layers, reach, span, device, status = TAPS, 1.0, 1, CPU, "fake"
+    layers, reach, device, status = TAPS, 1.0, CPU, "fake"
 
     def __init__(self, paint: Callable[[Tensor], Tensor], size: Callable[[int], float] = lambda _: 1.0) -> None:
         self._paint, self._size, self._calls = paint, size, 0

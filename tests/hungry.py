@@ -31,7 +31,7 @@ def _engine(wants: dict[str, str]) -> Any:
         raise MemoryError("the network")
 
     class Hungry(Stepping):
-        layers, reach, span, device = ("only",), 1.0, 1, torch.device("cpu")
+        layers, reach, device = ("only",), 1.0, torch.device("cpu")
         steps = 0
 
         @property

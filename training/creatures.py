@@ -167,10 +167,11 @@ class Growth:
             while self.count < self.args.iterations:
                 lines.write(json.dumps(self.iterate()) + "\n")
                 bar.update()
-                if time.monotonic() - saved_at > self.args.every or self.count >= self.args.iterations:
+                if time.monotonic() - saved_at > self.args.every:
                     lines.flush()
                     self.keep()
                     saved_at = time.monotonic()
+        self.keep()  # also what was grown for another leap, and has nothing left to do here
 
 
 def joined(net: LeapNet, creatures: Creatures, scale: float) -> LeapNet:

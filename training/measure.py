@@ -65,11 +65,12 @@ def own(leapt: Leapt, references: References, photos: Sequence[Photograph]) -> d
         report[tap] = {}
         for kind, dreams in (("leap", leapt), ("true", references)):
             residuals = [dreams.dream(picture, tap) for picture in pictures]
-            here, fitting = likeness(residuals) if len(residuals) > 1 else (None, None)
+            here, fitting, chance = likeness(residuals) if len(residuals) > 1 else (None, None, None)
             shiftable = any(photo.further is not None for photo in photos)
             report[tap][kind] = {
                 "alike": here,
                 "alike_shifted": fitting,
+                "alike_by_chance": chance,
                 "goes_along": goes_along(dreams, photos, tap) if shiftable else None,
                 "own_channels": own_channels(references.teacher, pictures, residuals, tap),
             }

@@ -12,22 +12,25 @@ from training.photographs import Photograph
 from training.transfer import Dreams
 
 
-def likeness(residuals: Sequence[Tensor]) -> tuple[float, float]:
-    """How much the residuals of different pictures correlate: in place, and where they fit best if one is shifted.
+def likeness(residuals: Sequence[Tensor]) -> tuple[float, float, float]:
+    """How much the residuals of different pictures correlate: in place, where they fit best if one is shifted, and by
+    chance, which is over all shifts.
 
-    ``residuals``: two or more of (1, 3, H, W).  Both are means over all pairs of the correlation's size, 0 to 1: one
+    ``residuals``: two or more of (1, 3, H, W).  All are means over all pairs of the correlation's size, 0 to 1: one
     pattern laid over every picture gives 1 in place, and laid anew elsewhere on each it gives 1 where it fits.
-    Shifts go round the edges.
+    The coarser a residual's strokes, the fewer of them there are and the more any two correlate by chance, so what is
+    in place says how much is the same only beside that.  Shifts go round the edges.
     """
     flat = [F.normalize((r - r.mean()).flatten(), dim=0).view_as(r) for r in residuals]
     spectra = [torch.fft.rfft2(r) for r in flat]
     size = residuals[0].shape[-2:]
-    here, anywhere = [], []
+    here, anywhere, chance = [], [], []
     for one, other in combinations(spectra, 2):
         by_shift = torch.fft.irfft2(one * other.conj(), s=size).sum(1).abs()
         here.append(float(by_shift[0, 0, 0]))
         anywhere.append(float(by_shift.max()))
-    return sum(here) / len(here), sum(anywhere) / len(anywhere)
+        chance.append(float(by_shift.mean()))
+    return sum(here) / len(here), sum(anywhere) / len(anywhere), sum(chance) / len(chance)
 
 
 def goes_along(dreams: Dreams, photographs: Sequence[Photograph], tap: str) -> float:

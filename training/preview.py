@@ -27,7 +27,8 @@ def sheet(net: LeapNet, shown: Sequence[Lesson], path: Path) -> None:
     for lesson in shown:
         base, dream = (torch.from_numpy(a)[None].float() / 127.5 - 1 for a in (lesson.base, lesson.dream))
         channels = [torch.tensor(lesson.wish.emphasis)] * len(TAPS) if any(lesson.wish.emphasis) else None
-        recipe = Recipe(lesson.wish.weights, STEP / leap.reach, steps=1, octaves=leap.span, channels=channels)
+        octaves = leap.viewing(lesson.wish.weights).span  # one size
+        recipe = Recipe(lesson.wish.weights, STEP / leap.reach, steps=1, octaves=octaves, channels=channels)
         dreamer, residual, row = Dreamer(leap), torch.zeros_like(base), [base]
         for call in range(1, max(CALLS) + 1):
             residual = dreamer.dream(base, residual, recipe)

@@ -76,7 +76,7 @@ def dreamt(ascent: Ascent, base: Tensor, weights: list[float], calls: int, sched
     step = schedule.levels / LEVELS / ascent.reach
     dreamer, residual = Dreamer(ascent), torch.zeros_like(base)
     if not schedule.rising:
-        recipe = Recipe(weights, step, steps=1, octaves=schedule.octaves + ascent.span - 1)
+        recipe = Recipe(weights, step, steps=1, octaves=schedule.octaves + ascent.viewing(weights).span - 1)
         for _ in range(calls):
             residual = dreamer.dream(base, residual, recipe)
         return residual

@@ -70,12 +70,13 @@ def _own(found: dict[str, Any]) -> Table:
     measures = {
         "alike": "alike in place",
         "alike_shifted": "alike where it fits",
+        "alike_by_chance": "alike by chance",
         "goes_along": "goes along, 16 px",
         "own_channels": "own channels rise",
     }
     table = _table("Own dream (leap / true)", "tap", *measures.values())
     for tap, row in found.items():
-        cells = [[row[kind][name] for kind in ("leap", "true")] for name in measures]
+        cells = [[row[kind].get(name) for kind in ("leap", "true")] for name in measures]
         table.add_row(tap, *(" / ".join("-" if x is None else f"{x:.3f}" for x in cell) for cell in cells))
     return table
 

@@ -1,4 +1,4 @@
-"""Train the leap: `python -m training.train --teacher PATH --lessons DIR --minutes M --out FILE [--resume]`.
+"""Train the leap: `python -m training.train --teacher PATH --lessons DIR --out FILE [--resume]`.
 
 The lessons come from `training.dreams`.  First the leap learns by regression to read from a picture what its dream will
 show (`plans`) and to paint what it is told.  Then it is judged by what the teacher sees in its results (`judge`), on
@@ -31,8 +31,8 @@ from training.preview import curve, sheet
 from training.states import Batch, States, limited
 
 RATE = 2e-3
-REGRESSION_UNTIL = 0.07  # share of the training that is regression
-FOCUSED_UNTIL = 0.35  # and in which it then learns one tap alone: taught all at once it never begins to paint
+REGRESSION_UNTIL = 0.12  # share of the training that is regression
+FOCUSED_UNTIL = 0.38  # and in which it then learns one tap alone: taught all at once it never begins to paint
 FOCUS = TAPS.index("Mixed_6b")
 DRAWN = (0.04, 0.07, 0.15, 0.58, 0.16, 0)  # how often each tap leads from then on
 TOLD = 0.5  # how often the leap paints a plan that is known to be good, and not its own
@@ -55,7 +55,7 @@ def unit(direction: Tensor) -> Tensor:
 
 
 class Trainer:
-    """The network in training and what it is trained by.  `spent` counts minutes of training, `count` iterations."""
+    """The network in training and what it is trained by.  `count`: iterations behind it; `spent`: their minutes."""
 
     def __init__(self, args: argparse.Namespace) -> None:
         self.args, self.spent, self.count = args, 0.0, 0
@@ -81,7 +81,7 @@ class Trainer:
 
     def iterate(self) -> dict[str, Any]:
         """One step of training.  Returns what it measured."""
-        done = self.spent / self.args.minutes
+        done = self.count / self.args.iterations
         for group in self.optimiser.param_groups:
             group["lr"] = float(RATE * min(1, (self.count + 1) / 100) * max(0.02, (1 + np.cos(np.pi * done)) / 2))
         regression, focused = done < REGRESSION_UNTIL, done < FOCUSED_UNTIL
@@ -176,17 +176,16 @@ class Trainer:
         log = self.args.out.with_suffix(".jsonl")
         with (
             log.open("a" if self.args.resume else "w") as lines,
-            tqdm(total=round(self.args.minutes * 60), initial=round(self.spent * 60), unit="s") as bar,
+            tqdm(total=self.args.iterations, initial=self.count, unit="iteration") as bar,
         ):
-            while self.spent < self.args.minutes:
+            while self.count < self.args.iterations:
                 start = time.monotonic()
                 found = self.iterate()
                 took = min(time.monotonic() - start, 10.0)  # a process held still for a while has not trained meanwhile
                 self.spent += took / 60
                 lines.write(json.dumps(found) + "\n")
-                bar.set_postfix({"iterations": self.count}, refresh=False)
-                bar.update(round(self.spent * 60) - bar.n)
-                if time.monotonic() - saved_at > self.args.every or self.spent >= self.args.minutes:
+                bar.update()
+                if time.monotonic() - saved_at > self.args.every or self.count >= self.args.iterations:
                     lines.flush()
                     self.keep()
                     saved_at = time.monotonic()
@@ -196,7 +195,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Train the leap, Dreamwall's own small network.")
     parser.add_argument("--teacher", type=Path, required=True, help="Inception-v3 weights (.pth or .safetensors)")
     parser.add_argument("--lessons", type=Path, required=True, help="folder that training.dreams filled")
-    parser.add_argument("--minutes", type=float, required=True, help="of training; the phases are shares of it")
+    parser.add_argument("--iterations", type=int, default=12_000, help="the stages are shares of them (default: 12000)")
     parser.add_argument("--out", type=Path, required=True, help="where the network goes (.safetensors)")
     parser.add_argument("--resume", action="store_true", help="go on from the state beside --out")
     parser.add_argument("--seed", type=int, default=1)

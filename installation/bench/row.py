@@ -206,7 +206,7 @@ def _frame(ascent: Ascent, task: Task) -> tuple[Call, int]:
     dreamer, base = Dreamer(ascent), _picture(task, ascent.device)
     weights = [1.0] + [0.0] * (len(ascent.layers) - 1)
     recipe = Recipe(weights, STEP, task.steps, task.octaves)
-    calls = len(octave_sizes(task.height, task.width, max(1, task.octaves + 1 - ascent.span)))
+    calls = len(octave_sizes(task.height, task.width, max(1, task.octaves + 1 - ascent.viewing(weights).span)))
     residual = torch.zeros_like(base)
 
     def frame() -> None:

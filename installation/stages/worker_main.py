@@ -49,7 +49,8 @@ def run(settings: WorkerSettings, frames: SharedLatest, residuals: SharedLatest,
         def ready() -> dict[str, Any]:
             told = {"network": engine.network, "layers": str(engine.ladder), "engine": engine.ascent.status}
             order = {"available": engine.ascent.layers, "stops": len(engine.ladder.stops)}
-            work = {"steps": steps, "span": engine.ascent.span, "hands": hands}
+            span = engine.ascent.viewing([1.0] * len(engine.ascent.layers)).span
+            work = {"steps": steps, "span": span, "hands": hands}
             return {**told, **order, **work, "choice": engine.choice}
 
         bench = _Bench(dreaming, frames, residuals, pulse, pipe, ready, settings.mixed)

@@ -6,10 +6,25 @@ against one another.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 import torch
 from torch import Tensor
+
+
+@dataclass(frozen=True, slots=True)
+class Viewing:
+    """How a picture is best put before an ascent.  What is not said is as for a true gradient.
+
+    ``span``: how many octaves one call covers by itself.  ``holds``: for how many steps in a row the picture is rolled
+    alike; a true gradient's own grid leaves marks if it is not rolled anew at each.  ``grid``: by multiples of how many
+    pixels it is rolled.
+    """
+
+    span: int = 1
+    holds: int = 1
+    grid: int = 1
 
 
 class Ascent(Protocol):
@@ -18,22 +33,17 @@ class Ascent(Protocol):
     ``layers``: the tapped layers, shallow to deep; ``weights`` below come in this order.
     ``status``: what runs, and why nothing better: "eager, float32 on cpu: no CUDA device".
     ``reach``: how many plain ascent steps one call stands for; 1 for a true gradient.
-    ``span``: how many octaves one call covers by itself; 1 for a true gradient.
-    ``holds``: for how many steps in a row the picture is best rolled alike; 1 for a true gradient, whose own grid
-    leaves marks.
     """
 
     layers: tuple[str, ...]
     reach: float
-    span: int
-    holds: int
     device: torch.device
 
     @property
     def status(self) -> str: ...
 
-    def rolls_by(self, weights: Sequence[float]) -> int:
-        """By multiples of how many pixels the picture is best rolled, with these ``weights``; 1 for a true gradient."""
+    def viewing(self, weights: Sequence[float]) -> Viewing:
+        """How the picture is best put before it, with these ``weights``."""
         ...
 
     def gradient(self, image: Tensor, weights: Sequence[float], channels: Sequence[Tensor] | None = None) -> Tensor:
@@ -67,11 +77,9 @@ class Ascent(Protocol):
 class Stepping:
     """The step made of a gradient: all of it for engines that know no quicker way."""
 
-    holds = 1
-
-    def rolls_by(self, weights: Sequence[float]) -> int:  # noqa: ARG002 (part of the seam)
-        """See `Ascent.rolls_by`."""
-        return 1
+    def viewing(self, weights: Sequence[float]) -> Viewing:  # noqa: ARG002 (part of the seam)
+        """See `Ascent.viewing`."""
+        return Viewing()
 
     def step(
         self: Ascent,

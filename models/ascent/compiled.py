@@ -13,7 +13,7 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from models.ascent import Ascent, Stepping
+from models.ascent import Ascent, Stepping, Viewing
 from models.network import Network
 
 Runner = Callable[[Tensor, Tensor, Tensor], Tensor]
@@ -62,7 +62,6 @@ class Compiled(Stepping):
     """
 
     reach = 1.0
-    span = 1
 
     def __init__(self, compiler: Compiler, fallback: Ascent, network: Network, *, most: int = USUAL_MOST) -> None:
         """``fallback``: a true gradient on the compiler's own device; its layers are these.
@@ -72,7 +71,7 @@ class Compiled(Stepping):
         """
         if fallback.device.type != compiler.device.type:
             raise ValueError(f"{compiler.name} computes on {compiler.device} and its fallback on {fallback.device}")
-        if fallback.reach != 1 or fallback.span != 1:
+        if fallback.reach != 1 or fallback.viewing([1.0] * len(fallback.layers)) != Viewing():
             raise ValueError(f"{fallback.status} gives no true gradient, which engines are held to")
         self.compiler, self.fallback, self.network = compiler, fallback, network
         self.layers, self.device = fallback.layers, compiler.device

@@ -37,7 +37,6 @@ class Eager(Stepping):
     """Autograd over a frozen network.  Fills `models.ascent.Ascent`."""
 
     reach = 1.0
-    span = 1
 
     def __init__(
         self,

@@ -19,7 +19,7 @@ from weakref import WeakValueDictionary
 import torch
 from torch import Tensor
 
-from models.ascent import Ascent
+from models.ascent import Ascent, Viewing
 from models.ascent.compiled import one_line, out_of_memory
 from models.ascent.cuda_graphs import Capture, CudaGraphs
 
@@ -47,8 +47,7 @@ class Graphed:
 
     def __init__(self, inner: Recordable, capture: Capture | None = None, most: int = MOST) -> None:
         """``inner``: what is recorded.  ``most``: graphs kept; the one longest unused gives way to a new one."""
-        self.layers, self.reach, self.span, self.device = inner.layers, inner.reach, inner.span, inner.device
-        self.holds = inner.holds
+        self.layers, self.reach, self.device = inner.layers, inner.reach, inner.device
         self._inner, self._most = inner, most
         self._capture = capture or CudaGraphs(inner.device)
         self._kept: OrderedDict[_Kind, _Recording] = OrderedDict()
@@ -65,9 +64,9 @@ class Graphed:
             return f"{self._inner.status}; not graphed: {why}"
         return f"graphed over {self._inner.status}; not all of {width}x{height}: {why}"
 
-    def rolls_by(self, weights: Sequence[float]) -> int:
-        """See `models.ascent.Ascent.rolls_by`."""
-        return self._inner.rolls_by(weights)
+    def viewing(self, weights: Sequence[float]) -> Viewing:
+        """See `models.ascent.Ascent.viewing`."""
+        return self._inner.viewing(weights)
 
     def gradient(self, image: Tensor, weights: Sequence[float], channels: Sequence[Tensor] | None = None) -> Tensor:
         """See `models.ascent.Ascent.gradient`."""

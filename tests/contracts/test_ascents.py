@@ -201,7 +201,11 @@ def test_it_says_what_it_is(ascent):
     """`print(engine.status)` tells the operator what runs."""
     assert ascent.device.type in ascent.status or "leap" in ascent.status
     assert "\n" not in ascent.status
-    assert ascent.reach > 0 and ascent.span >= 1 and len(ascent.layers) > 1
+    assert ascent.reach > 0 and len(ascent.layers) > 1
+    for only in range(len(ascent.layers)):
+        weights = [float(layer == only) for layer in range(len(ascent.layers))]
+        viewing = ascent.viewing(weights)
+        assert min(viewing.span, viewing.holds, viewing.grid) >= 1
 
 
 # -- a step ------------------------------------------------------------------------------------------------------------

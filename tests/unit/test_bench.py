@@ -228,7 +228,7 @@ def test_the_full_way_pays_for_everything():
 class Counting(Stepping):
     """An ascent that writes down the sizes of what it is given."""
 
-    layers, reach, span, device, status = ("one",), 1.0, 1, torch.device("cpu"), "counting"
+    layers, reach, device, status = ("one",), 1.0, torch.device("cpu"), "counting"
 
     def __init__(self, fails=None):
         self.sizes, self._fails = [], fails

@@ -8,6 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from engines import CPU, LAYERS, SIZE, FakeCompiler, a_compiled, a_network, a_picture, eager32
+from models.ascent import Viewing
 from models.ascent.compiled import BuildError, Compiled, out_of_memory
 from models.ascent.eager import Eager
 from models.ascent.parity import check, textured
@@ -45,7 +46,8 @@ def test_without_an_engine_the_fallback_answers_at_once(compiled, compiler, netw
     image = a_picture()
     assert torch.equal(compiled.gradient(image, [0, 1, 0]), eager32(network).gradient(image, [0, 1, 0]))
     assert compiler.runs == [] and compiled.wanted() == [(2, SIZE)]
-    assert compiled.layers == LAYERS and compiled.reach == compiled.span == 1 and compiled.device == CPU
+    assert compiled.layers == LAYERS and compiled.reach == 1 and compiled.device == CPU
+    assert compiled.viewing([0, 1, 0]) == Viewing()
 
 
 def test_a_step_is_the_fallbacks_own_until_there_is_an_engine(compiled, compiler, network, monkeypatch):

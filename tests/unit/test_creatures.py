@@ -8,7 +8,8 @@ from torch import Tensor
 import dreamers
 from models.creatures import CELL, NEAR, SIDE, Creatures, painted
 from models.directions import NAMES
-from models.leap import Leap
+from models.dreamer import Recipe
+from models.leap import DRAWN, LAID, Leap
 from models.leap_net import TAPS
 
 NONE = torch.zeros(1, len(NAMES))
@@ -122,10 +123,10 @@ def test_only_the_deepest_layer_lays_them() -> None:
     torch.testing.assert_close(of(**{"Mixed_6b": 0.25, TAPS[last]: 0.75}), drawn.lerp(laid, 0.75))
 
 
-def test_rolled_by_whole_places() -> None:
-    """Where creatures are most of the dream it is rolled by whole places of theirs, and else by any amount."""
+def test_where_creatures_are_most_of_it() -> None:
+    """There the picture is rolled by whole places of theirs and seen at one size, or each would lie over another."""
     leap, last = Leap.load(), len(TAPS) - 1
-    for share, grid in ((0.0, 1), (0.4, 1), (0.6, CELL), (1.0, CELL)):
-        weights = [1 - share] + [0.0] * (last - 1) + [share]
-        assert leap.rolls_by(weights) == grid
-    assert leap.only([TAPS[last]]).rolls_by([1.0]) == CELL
+    for share, viewing in ((0.0, DRAWN), (0.4, DRAWN), (0.6, LAID), (1.0, LAID)):
+        assert leap.viewing([1 - share] + [0.0] * (last - 1) + [share]) == viewing
+    assert leap.only([TAPS[last]]).viewing([1.0]) == LAID
+    assert LAID.grid == CELL and LAID.span == Recipe((1.0,)).octaves > DRAWN.span, "one size as a show begins"

@@ -229,7 +229,7 @@ def test_a_graph_follows_the_knob():
 class Told(Stepping):
     """Writes down by which thread it was asked for which channels."""
 
-    layers, status, reach, span, device = LAYERS, "told", 1.0, 1, torch.device("cpu")
+    layers, status, reach, device = LAYERS, "told", 1.0, torch.device("cpu")
 
     def __init__(self):
         self.channels = {}

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from models.ascent import Stepping
+from models.ascent import Stepping, Viewing
 from models.ascent.eager import Eager, native_dtype
 from models.dreamer import Dreamer, Recipe
 from models.inception import inception_v3
@@ -14,7 +14,7 @@ from models.octaves import octave_sizes
 class Uphill(Stepping):
     """An ascent whose gradient is known: towards white, twice as strong on the left."""
 
-    layers, status, reach, span, device = ("only",), "uphill", 1.0, 1, torch.device("cpu")
+    layers, status, reach, device = ("only",), "uphill", 1.0, torch.device("cpu")
 
     def __init__(self):
         self.seen = []
@@ -50,13 +50,17 @@ def test_octaves_are_taken_in_turn():
 
 
 def test_an_ascent_that_spans_octaves_gets_fewer():
-    """The leap sees several octaves at once; of four it is asked for two."""
+    """The leap sees several octaves at once; of four it is asked for two, and for one where it covers more."""
     ascent = Uphill()
-    ascent.span = 3
+    ascent.viewing = lambda weights: Viewing(span=4 if tuple(weights) == (0.5,) else 3)
     dreamer = Dreamer(ascent)
     for _ in range(3):
         dreamer.dream(picture(200, 300), torch.zeros(1, 3, 200, 300), Recipe((1.0,), steps=1, octaves=4))
     assert ascent.seen == [(200, 300), (143, 214), (200, 300)]
+    ascent.seen.clear()
+    for _ in range(2):
+        dreamer.dream(picture(200, 300), torch.zeros(1, 3, 200, 300), Recipe((0.5,), steps=1, octaves=4))
+    assert ascent.seen == [(200, 300), (200, 300)]
 
 
 def test_a_roll_holds_as_long_as_the_ascent_asks():
@@ -69,7 +73,7 @@ def test_a_roll_holds_as_long_as_the_ascent_asks():
 
     for holds in (1, 3):
         ascent = Rolled()
-        ascent.holds = holds
+        ascent.viewing = lambda weights, holds=holds: Viewing(holds=holds)
         dreamer = Dreamer(ascent)
         for _ in range(4):
             dreamer.dream(picture(), torch.zeros(1, 3, 120, 160), Recipe((1.0,), steps=3))
@@ -82,13 +86,13 @@ def test_rolls_go_by_what_the_ascent_asks():
     """They are the same as ever for a true gradient, and for one with places of its own the nearest whole place."""
     one, two = Dreamer(Uphill()), Dreamer(Uphill())
     for _ in range(100):
-        near, whole = one._jitter(16, 1), two._jitter(16, 8)
+        near, whole = one._jitter(16, Viewing()), two._jitter(16, Viewing(grid=8))
         assert all(b % 8 == 0 and abs(a - b) <= 4 for a, b in zip(near, whole, strict=True))
 
     class Placed(Uphill):
-        def rolls_by(self, weights):
+        def viewing(self, weights):
             assert tuple(weights) == (1.0,)
-            return 8
+            return Viewing(grid=8)
 
         def step(self, image, weights, size, shift, channels=None, mask=None):
             self.seen.append(shift)
@@ -116,8 +120,8 @@ def test_the_dream_stays_in_range():
 def test_jitter_comes_from_a_fixed_sequence():
     """Two dreamers roll the picture alike, so that a rehearsal is the same every time; and never farther than asked."""
     one, two = Dreamer(Uphill()), Dreamer(Uphill())
-    rolls = [one._jitter(16, 1) for _ in range(500)]
-    assert rolls == [two._jitter(16, 1) for _ in range(500)]
+    rolls = [one._jitter(16, Viewing()) for _ in range(500)]
+    assert rolls == [two._jitter(16, Viewing()) for _ in range(500)]
     assert {abs(v) for roll in rolls for v in roll} == set(range(17))
 
 

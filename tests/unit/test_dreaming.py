@@ -24,7 +24,7 @@ STEADY = Look(step=2.55, linger=30.0, octaves=1)  # one step moves the picture b
 class Towards(Stepping):
     """An ascent towards white or black that can be held up, to let the other hand be quicker."""
 
-    layers, status, reach, span, device = ("only",), "towards", 1.0, 1, torch.device("cpu")
+    layers, status, reach, device = ("only",), "towards", 1.0, torch.device("cpu")
 
     def __init__(self):
         self.gates = []

@@ -60,7 +60,7 @@ TAPS = ("Conv2d_4a_3x3", "Mixed_5b", "Mixed_5d")
 class Drift(Stepping):
     """An ascent that turns a picture brighter by layers of its own; quick, and told apart by its ``sign``."""
 
-    status, reach, span, device = "drift", 1.0, 1, torch.device("cpu")
+    status, reach, device = "drift", 1.0, torch.device("cpu")
 
     def __init__(self, layers, sign):
         self.layers, self.sign = layers, sign

@@ -8,6 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from dreamers import Fake, a_teacher, noise, scene, true_ascent
+from models.ascent import Viewing
 from training.reference import LEVELS
 from training.stamina import Mark, clip, endure, how_many, least, loops, verdict
 
@@ -72,9 +73,8 @@ def test_a_drifting_dream_does_not_last() -> None:
 def test_a_frozen_dream_does_not_last() -> None:
     """A dream that paints the same thing for ever stops changing, and fails by that alone."""
     frozen = Fake(lambda image: F.interpolate(noise(3, BASE), image.shape[2:]))
-    frozen.span = 3  # one octave, so that nothing moves but what it paints
     still = Fake(frozen._paint)
-    still.span = 3
+    still.viewing = lambda weights: Viewing(span=3)  # type: ignore[method-assign]  # one size, so that no other moves it
     still.step = lambda image, weights, size, shift, channels=None, mask=None: image + size * noise(3, BASE)  # type: ignore[method-assign]
     found = verdict(of(still), 1)
     assert [line.split()[-1] for line in found.fails] == ["frozen"]

@@ -253,19 +253,19 @@ def test_a_training_goes_on_where_it_was_stopped(tmp_path, monkeypatch):
     monkeypatch.setattr(train, "DRAWN", (0.4, 0.3, 0.3, 0, 0, 0))
     monkeypatch.setattr(train, "FOCUS", 1)
     out = tmp_path / "leap.safetensors"
-    args = argparse.Namespace(teacher=None, lessons=tmp_path, minutes=1.0, out=out, resume=False, seed=1, batch=2)
+    args = argparse.Namespace(teacher=None, lessons=tmp_path, iterations=100, out=out, resume=False, seed=1, batch=2)
     args.side, args.every = 96, 1e9
     trainer = train.Trainer(args)
-    for trainer.spent in (0.0, 0.2, 0.5, 0.9):
+    for trainer.count in (0, 20, 50, 90):
         assert all(np.isfinite(v) for v in trainer.iterate().values() if not isinstance(v, str))
     out.with_suffix(".jsonl").write_text(json.dumps({"count": 1, "lead": 0, "gain": 0.0}) + "\n")
     trainer.keep()
-    assert Leap.load(out).card["iterations"] == 4
+    assert Leap.load(out).card["iterations"] == 91
     assert cv2.imread(str(out.with_suffix(".png"))).shape[0] == 3 * 176
     args.resume = True
     again = train.Trainer(args)
-    assert again.count == 4 and again.spent == 0.9
-    assert again.iterate()["count"] == 5
+    assert again.count == 91 and again.spent == trainer.spent
+    assert again.iterate()["count"] == 92
 
 
 def test_creatures_are_grown_into_a_leap(folder, tmp_path, monkeypatch):

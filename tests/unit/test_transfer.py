@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from dreamers import CPU, TAPS, Fake, a_photograph, a_teacher, noise, true_ascent
@@ -95,21 +96,36 @@ def test_one_pattern_for_all_is_found_out(references: References) -> None:
     """The same pattern laid over every picture is entirely alike; true dreams are not, nor do they come near it."""
     pictures = [photo.picture for photo in PHOTOS]
     leapt = Leapt(grain())
-    here, fitting = likeness([leapt.dream(picture, "two") for picture in pictures])
+    here, fitting, _ = likeness([leapt.dream(picture, "two") for picture in pictures])
     assert here > 0.9
     assert fitting > 0.9
-    true_here, true_fitting = likeness([references.dream(picture, "two") for picture in pictures])
+    true_here, true_fitting, _ = likeness([references.dream(picture, "two") for picture in pictures])
     assert true_here <= true_fitting < 0.5
 
 
 def test_one_pattern_laid_elsewhere_is_found_out() -> None:
     """The same pattern somewhere else on each picture is alike where it fits, though not in place."""
     pattern = noise(1, torch.zeros(1, 3, 64, 80))
-    here, fitting = likeness([pattern.roll(shift, (2, 3)) for shift in ((0, 0), (17, 5), (3, 40))])
+    here, fitting, _ = likeness([pattern.roll(shift, (2, 3)) for shift in ((0, 0), (17, 5), (3, 40))])
     assert here < 0.1
     assert fitting == pytest.approx(1, abs=1e-4)
     assert likeness([noise(seed, pattern) for seed in (1, 2, 3)])[1] < 0.1
-    assert likeness([pattern, -pattern]) == pytest.approx((1, 1), abs=1e-4)  # the negative is the same pattern
+    assert likeness([pattern, -pattern])[:2] == pytest.approx((1, 1), abs=1e-4)  # the negative is the same pattern
+
+
+def test_coarse_strokes_are_alike_by_chance_and_no_more() -> None:
+    """Of dreams that have nothing to do with one another coarse ones correlate more, by chance alone."""
+    even = torch.zeros(1, 3, 64, 80)
+    fine = [noise(seed, even) for seed in range(12)]
+    coarse = [F.avg_pool2d(residual, 9, 1, 4) for residual in fine]
+    here, _, chance = likeness(fine)
+    coarsely_here, _, coarse_chance = likeness(coarse)
+    assert coarse_chance > 3 * chance
+    assert here == pytest.approx(chance, rel=0.3)
+    assert coarsely_here == pytest.approx(coarse_chance, rel=0.3)
+    same = [residual + coarse[0] for residual in coarse[1:]]
+    here, _, chance = likeness(same)
+    assert here > 3 * chance
 
 
 def test_what_sticks_to_the_window_is_found_out(references: References) -> None:
