@@ -70,7 +70,8 @@ class Dreamer:
         picture = start
         for _ in range(recipe.steps):
             shift = self._jitter(recipe.jitter, viewing)
-            picture = self.ascent.step(picture, recipe.weights, recipe.step, shift, recipe.channels, mask)
+            step = recipe.step * viewing.share
+            picture = self.ascent.step(picture, recipe.weights, step, shift, recipe.channels, mask)
         change = resize(picture - start, (base.shape[-2], base.shape[-1]))
         residual = residual + (change if recipe.mask is None else change * recipe.mask)
         return (base + residual).clamp_(-1, 1) - base

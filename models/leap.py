@@ -28,8 +28,9 @@ FORMAT = "dreamwall-leap-3"
 # grid would show.
 DRAWN = Viewing(span=2, holds=12)
 # Of two sizes in turn the creatures of one would fall over those of the other; rolled by half a place they would blur.
-# Which ones are near the border changes with the roll, and that evens out only where it does not hold.
-LAID = Viewing(span=3, grid=CELL)
+# Which ones are near the border changes with the roll, and that evens out only where it does not hold.  A step's mean
+# change comes to a few places alone, where all of it burns them out within seconds.
+LAID = Viewing(span=3, grid=CELL, share=0.75)
 
 
 def save(net: LeapNet, path: Path, card: dict[str, Any]) -> None:

@@ -19,12 +19,13 @@ class Viewing:
 
     ``span``: how many octaves one call covers by itself.  ``holds``: for how many steps in a row the picture is rolled
     alike; a true gradient's own grid leaves marks if it is not rolled anew at each.  ``grid``: by multiples of how many
-    pixels it is rolled.
+    pixels it is rolled.  ``share``: of the step that is asked for, how much is taken.
     """
 
     span: int = 1
     holds: int = 1
     grid: int = 1
+    share: float = 1.0
 
 
 class Ascent(Protocol):

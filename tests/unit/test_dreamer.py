@@ -109,6 +109,14 @@ def test_a_step_is_as_long_as_it_says():
     assert residual.mean().item() == pytest.approx(0.06, rel=1e-4)
 
 
+def test_an_ascent_may_take_less_of_a_step():
+    """Where it asks for a share of the step, the mean change is that share of what was asked."""
+    ascent = Uphill()
+    ascent.viewing = lambda weights: Viewing(share=0.5)
+    residual = Dreamer(ascent).dream(picture() * 0, torch.zeros(1, 3, 120, 160), Recipe((1.0,), step=0.03, steps=2))
+    assert residual.mean().item() == pytest.approx(0.03, rel=1e-4)
+
+
 def test_the_dream_stays_in_range():
     """However far it climbs, camera plus dream is a picture."""
     dreamer, base, residual = Dreamer(Uphill()), picture(), torch.zeros(1, 3, 120, 160)
