@@ -67,10 +67,9 @@ class Dreamer:
         self._turn += 1
         start = resize(base + residual, size)
         mask = None if recipe.mask is None else resize(recipe.mask, size)
-        picture = start
+        picture, step = start, recipe.step * viewing.share
         for _ in range(recipe.steps):
             shift = self._jitter(recipe.jitter, viewing)
-            step = recipe.step * viewing.share
             picture = self.ascent.step(picture, recipe.weights, step, shift, recipe.channels, mask)
         change = resize(picture - start, (base.shape[-2], base.shape[-1]))
         residual = residual + (change if recipe.mask is None else change * recipe.mask)

@@ -76,6 +76,7 @@ def _own(found: dict[str, Any]) -> Table:
     }
     table = _table("Own dream (leap / true)", "tap", *measures.values())
     for tap, row in found.items():
+        # A card of before has not all of them.
         cells = [[row[kind].get(name) for kind in ("leap", "true")] for name in measures]
         table.add_row(tap, *(" / ".join("-" if x is None else f"{x:.3f}" for x in cell) for cell in cells))
     return table
