@@ -49,7 +49,7 @@ def run(settings: WorkerSettings, frames: SharedLatest, residuals: SharedLatest,
         def ready() -> dict[str, Any]:
             told = {"network": engine.network, "layers": str(engine.ladder), "engine": engine.ascent.status}
             order = {"available": engine.ascent.layers, "stops": len(engine.ladder.stops)}
-            # Said once, though it goes by the weights: where these ask for more, the governor only reckons too much work.
+            # Said once, though it goes by the weights: where they ask for more, the governor only reckons too much.
             span = engine.ascent.viewing([1.0] * len(engine.ascent.layers)).span
             work = {"steps": steps, "span": span, "hands": hands}
             return {**told, **order, **work, "choice": engine.choice}
